@@ -1,0 +1,3 @@
+//! The `imapd` program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `mailctl` program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `pop3d` program.
+
+fn main() {}
