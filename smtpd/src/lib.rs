@@ -1,1 +1,4 @@
-//! Placeholder.
+//! `smtpd`.
+
+pub mod grammar;
+pub mod limits;
