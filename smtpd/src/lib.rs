@@ -2,3 +2,5 @@
 
 pub mod grammar;
 pub mod limits;
+pub mod message;
+pub mod reject;

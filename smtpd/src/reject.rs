@@ -1,0 +1,462 @@
+//! Every reason to say no, and the one place that turns a reason into a reply, a fault class and a word for logs and metrics.
+//!
+//! The text of a reply tells the client what to do and reveals nothing of the server's policy or state; what the operator needs
+//! to know is logged where it happened, under the session's id, which the reply carries.
+
+use std::fmt;
+
+use crate::grammar::{PathKind, Reply, SyntaxError};
+
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// The line is no command.
+    Syntax(SyntaxError),
+    /// The line is longer than allowed.
+    LineTooLong,
+    /// The line ended with LF alone (RFC 5321 §2.3.8).
+    LineEnding,
+    /// The command cannot come now.
+    Sequence(Sequence),
+    /// STARTTLS where there is no certificate or no such service.
+    TlsUnavailable,
+    /// AUTH where it is not offered.
+    AuthUnavailable,
+    /// AUTH before TLS (RFC 4954 §4).
+    TlsRequired,
+    /// A mechanism that is not announced.
+    MechanismUnknown,
+    /// The client gave the AUTH dialogue up with `*`.
+    AuthCancelled,
+    /// The client's response makes no sense to the mechanism.
+    AuthMalformed,
+    /// A line of the AUTH dialogue is too long.
+    AuthLineTooLong,
+    /// The login failed, whatever the cause.
+    AuthFailed,
+    /// The login cannot be decided now.
+    AuthTemporary,
+    /// A command that needs a login first (RFC 6409 §4.3, RFC 4954 §6).
+    LoginRequired,
+    /// The sender is not an address of the account (RFC 6409 §6.1).
+    SenderNotOwned,
+    /// No such local address.
+    MailboxUnknown,
+    /// A foreign address, and the client has not logged in.
+    RelayDenied,
+    /// The account is switched off.
+    MailboxDisabled,
+    /// The mailbox is full.
+    OverQuota,
+    /// The aliases of the recipient lead in a circle.
+    AliasLoop,
+    /// More recipients than the server takes in one transaction.
+    TooManyRecipients,
+    /// No recipient was accepted.
+    NoRecipients,
+    /// The message is larger than the server takes.
+    MessageTooBig,
+    /// The header section is larger than the server takes.
+    HeaderTooBig,
+    /// A CR or LF that is not part of a CRLF (RFC 5321 §2.3.8).
+    BareNewline,
+    /// A NUL or a bare newline in the header section.
+    HeaderOctets,
+    /// The message has passed too many hosts, or too often this mailbox.
+    MailLoop,
+    /// The store cannot do it now.
+    StoreUnavailable,
+    /// Too many mistakes in one session.
+    TooManyErrors,
+    /// Too many commands that lead to nothing, or too many messages in one session.
+    TooManyCommands,
+    /// Nobody knows where the next command begins: a chunk of unreadable length.
+    OutOfStep,
+    /// A chunk so large that reading it to its end makes no sense.
+    ChunkTooBig,
+    /// Nothing came for too long, or too slowly.
+    Timeout,
+    /// The daemon is stopping.
+    Shutdown,
+    /// Too many connections.
+    Busy,
+}
+
+/// What is missing or too much before a command (RFC 5321 §4.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// EHLO or HELO first.
+    HelloFirst,
+    /// MAIL first.
+    MailFirst,
+    /// RCPT first.
+    RcptFirst,
+    /// A transaction is open already.
+    TransactionOpen,
+    /// BDAT has begun; only BDAT can go on (RFC 3030 §2).
+    ChunksOpen,
+    /// The transaction has failed; RSET first (RFC 3030 §2).
+    ResetFirst,
+    /// The message is BINARYMIME, which DATA cannot carry (RFC 3030 §3).
+    BinaryNeedsChunks,
+    /// TLS is on already (RFC 3207 §4.2).
+    TlsAlready,
+    /// Logged in already (RFC 4954 §4).
+    LoginAlready,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The client does not speak the protocol.
+    Client,
+    /// The client may not do what it wants.
+    Policy,
+    /// We cannot do what we should.
+    Server,
+    /// The connection as such.
+    Connection,
+}
+
+impl Fault {
+    /// A word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Client => "client",
+            Fault::Policy => "policy",
+            Fault::Server => "server",
+            Fault::Connection => "connection",
+        }
+    }
+}
+
+impl From<SyntaxError> for Reject {
+    fn from(error: SyntaxError) -> Reject {
+        match error {
+            SyntaxError::ChunkSize => Reject::OutOfStep,
+            error => Reject::Syntax(error),
+        }
+    }
+}
+
+impl From<Sequence> for Reject {
+    fn from(sequence: Sequence) -> Reject {
+        Reject::Sequence(sequence)
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.facts().word)
+    }
+}
+
+/// What is known of a reason.
+struct Facts {
+    fault: Fault,
+    word: &'static str,
+    code: u16,
+    enhanced: (u16, u16),
+    text: &'static str,
+}
+
+fn facts(
+    fault: Fault,
+    word: &'static str,
+    code: u16,
+    enhanced: (u16, u16),
+    text: &'static str,
+) -> Facts {
+    Facts {
+        fault,
+        word,
+        code,
+        enhanced,
+        text,
+    }
+}
+
+impl Reject {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        self.facts().fault
+    }
+
+    /// The reply.
+    pub fn reply(&self) -> Reply {
+        let Facts {
+            code,
+            enhanced,
+            text,
+            ..
+        } = self.facts();
+        Reply::new(code, enhanced, text)
+    }
+
+    /// Whether the session ends with it.
+    pub fn is_final(&self) -> bool {
+        self.facts().code == 421 || matches!(self, Reject::ChunkTooBig)
+    }
+
+    fn facts(&self) -> Facts {
+        use Fault::{Client, Connection, Policy, Server};
+        match self {
+            Reject::Syntax(error) => syntax_facts(*error),
+            Reject::Sequence(sequence) => {
+                facts(Client, "sequence", 503, (5, 1), sequence_text(*sequence))
+            }
+            Reject::LineTooLong => facts(Client, "line-too-long", 500, (5, 2), "Line too long"),
+            Reject::LineEnding => facts(
+                Client,
+                "line-ending",
+                500,
+                (5, 2),
+                "Lines must end with CR LF",
+            ),
+            Reject::TlsUnavailable => facts(
+                Client,
+                "tls-unavailable",
+                502,
+                (5, 1),
+                "STARTTLS is not available here",
+            ),
+            Reject::AuthUnavailable => facts(
+                Client,
+                "auth-unavailable",
+                502,
+                (5, 1),
+                "AUTH is not available here",
+            ),
+            Reject::TlsRequired => facts(
+                Policy,
+                "tls-required",
+                538,
+                (7, 11),
+                "Encryption required: STARTTLS first",
+            ),
+            Reject::MechanismUnknown => {
+                facts(Client, "mechanism", 504, (5, 4), "Mechanism not available")
+            }
+            Reject::AuthCancelled => facts(
+                Client,
+                "auth-cancelled",
+                501,
+                (7, 0),
+                "Authentication cancelled",
+            ),
+            Reject::AuthMalformed => facts(
+                Client,
+                "auth-malformed",
+                501,
+                (5, 2),
+                "Malformed authentication response",
+            ),
+            Reject::AuthLineTooLong => facts(
+                Client,
+                "auth-line-too-long",
+                500,
+                (5, 6),
+                "Authentication line too long",
+            ),
+            Reject::AuthFailed => {
+                facts(Policy, "auth-failed", 535, (7, 8), "Authentication failed")
+            }
+            Reject::AuthTemporary => facts(
+                Server,
+                "auth-temporary",
+                454,
+                (7, 0),
+                "Cannot authenticate now, try again later",
+            ),
+            Reject::LoginRequired => facts(
+                Policy,
+                "login-required",
+                530,
+                (7, 0),
+                "Authentication required",
+            ),
+            Reject::SenderNotOwned => facts(
+                Policy,
+                "sender-not-owned",
+                550,
+                (7, 1),
+                "Sender is not an address of your account",
+            ),
+            Reject::MailboxUnknown => facts(
+                Policy,
+                "mailbox-unknown",
+                550,
+                (1, 1),
+                "No such mailbox here",
+            ),
+            Reject::RelayDenied => facts(Policy, "relay-denied", 550, (7, 1), "Relaying denied"),
+            Reject::MailboxDisabled => facts(
+                Policy,
+                "mailbox-disabled",
+                550,
+                (2, 1),
+                "Mailbox does not accept mail",
+            ),
+            Reject::OverQuota => facts(Policy, "over-quota", 452, (2, 2), "Mailbox is full"),
+            Reject::AliasLoop => {
+                facts(Server, "alias-loop", 550, (4, 6), "Address leads to itself")
+            }
+            Reject::TooManyRecipients => facts(
+                Policy,
+                "too-many-recipients",
+                452,
+                (5, 3),
+                "Too many recipients",
+            ),
+            Reject::NoRecipients => {
+                facts(Client, "no-recipients", 554, (5, 1), "No valid recipients")
+            }
+            Reject::MessageTooBig => {
+                facts(Policy, "message-too-big", 552, (3, 4), "Message too big")
+            }
+            Reject::HeaderTooBig => facts(
+                Policy,
+                "header-too-big",
+                552,
+                (3, 4),
+                "Message header too big",
+            ),
+            Reject::BareNewline => facts(
+                Client,
+                "bare-newline",
+                554,
+                (6, 0),
+                "Bare CR or LF in message; lines must end with CR LF",
+            ),
+            Reject::HeaderOctets => facts(
+                Client,
+                "header-octets",
+                554,
+                (6, 0),
+                "NUL, bare CR or bare LF in message header",
+            ),
+            Reject::MailLoop => facts(
+                Policy,
+                "mail-loop",
+                554,
+                (4, 6),
+                "Message is going in a circle",
+            ),
+            Reject::StoreUnavailable => facts(
+                Server,
+                "store-unavailable",
+                451,
+                (3, 0),
+                "Temporary failure, try again later",
+            ),
+            Reject::TooManyErrors => facts(
+                Client,
+                "too-many-errors",
+                421,
+                (7, 0),
+                "Too many errors, closing",
+            ),
+            Reject::TooManyCommands => facts(
+                Client,
+                "too-many-commands",
+                421,
+                (7, 0),
+                "Too much for one session, closing",
+            ),
+            Reject::OutOfStep => facts(
+                Client,
+                "out-of-step",
+                421,
+                (5, 4),
+                "Unreadable chunk size, closing",
+            ),
+            Reject::ChunkTooBig => facts(
+                Client,
+                "chunk-too-big",
+                552,
+                (3, 4),
+                "Chunk too big, closing",
+            ),
+            Reject::Timeout => facts(Connection, "timeout", 421, (4, 2), "Too slow, closing"),
+            Reject::Shutdown => facts(
+                Connection,
+                "shutdown",
+                421,
+                (3, 2),
+                "Service is stopping, closing",
+            ),
+            Reject::Busy => facts(
+                Connection,
+                "busy",
+                421,
+                (3, 2),
+                "Too many connections, try again later",
+            ),
+        }
+    }
+}
+
+fn syntax_facts(error: SyntaxError) -> Facts {
+    use Fault::Client;
+    match error {
+        SyntaxError::UnknownVerb => {
+            facts(Client, "unknown-command", 500, (5, 1), "Unknown command")
+        }
+        SyntaxError::NotImplemented => facts(
+            Client,
+            "not-implemented",
+            502,
+            (5, 1),
+            "Command not implemented",
+        ),
+        SyntaxError::Octets => facts(
+            Client,
+            "octets",
+            500,
+            (5, 2),
+            "Control characters or invalid UTF-8 in command",
+        ),
+        SyntaxError::Argument(_) => facts(Client, "argument", 501, (5, 4), "Bad argument"),
+        SyntaxError::ChunkSize => facts(Client, "argument", 501, (5, 4), "Bad chunk size"),
+        SyntaxError::Path(PathKind::Reverse) => {
+            facts(Client, "path", 501, (1, 7), "Malformed sender address")
+        }
+        SyntaxError::Path(PathKind::Forward) => {
+            facts(Client, "path", 501, (1, 3), "Malformed recipient address")
+        }
+        // RFC 6531 §3.5 gives the two cases different codes.
+        SyntaxError::NeedsUtf8(PathKind::Reverse) => facts(
+            Client,
+            "needs-utf8",
+            550,
+            (6, 7),
+            "Sender address needs SMTPUTF8",
+        ),
+        SyntaxError::NeedsUtf8(PathKind::Forward) => facts(
+            Client,
+            "needs-utf8",
+            553,
+            (6, 7),
+            "Recipient address needs SMTPUTF8",
+        ),
+        SyntaxError::ParameterUnknown => {
+            facts(Client, "parameter", 555, (5, 4), "Unknown parameter")
+        }
+        SyntaxError::ParameterInvalid => facts(Client, "parameter", 501, (5, 4), "Bad parameter"),
+        SyntaxError::Base64 => facts(Client, "base64", 501, (5, 2), "Not base64"),
+    }
+}
+
+fn sequence_text(sequence: Sequence) -> &'static str {
+    match sequence {
+        Sequence::HelloFirst => "EHLO or HELO first",
+        Sequence::MailFirst => "MAIL first",
+        Sequence::RcptFirst => "RCPT first",
+        Sequence::TransactionOpen => "A transaction is open already",
+        Sequence::ChunksOpen => "BDAT has begun, go on with BDAT or RSET",
+        Sequence::ResetFirst => "The transaction has failed, RSET first",
+        Sequence::BinaryNeedsChunks => "BINARYMIME needs BDAT",
+        Sequence::TlsAlready => "TLS is on already",
+        Sequence::LoginAlready => "Authenticated already",
+    }
+}
