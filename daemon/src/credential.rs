@@ -1,0 +1,1 @@
+//! Makes stored credentials from passwords.

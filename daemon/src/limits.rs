@@ -1,0 +1,83 @@
+//! The limits of this crate that are not a matter of taste, in one place. Those that an operator may want to change
+//! are in [`crate::config::Limits`]; their default values are here too.
+
+/// A line that is too long is read and thrown away up to this many octets; a longer one ends the session.
+pub const LINE_DISCARD_OCTETS_MAX: usize = 1024 * 1024;
+/// From the first octet of a line to its end.
+pub const LINE_SECONDS_MAX: u64 = 120;
+/// So many octets of a body must arrive within each [`crate::session::Session::timeout`].
+pub const BODY_PROGRESS_OCTETS: u64 = 16 * 1024;
+/// First size of a read buffer; it exists only while there is input to handle.
+pub const READ_OCTETS_MIN: usize = 4 * 1024;
+/// A read buffer grows up to this while input arrives as fast as it is read.
+pub const READ_OCTETS_MAX: usize = 64 * 1024;
+/// Replies gather up to this many octets before they are sent although the client still has input waiting.
+pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
+/// The farewell must be taken by the client within this time.
+pub const FAREWELL_SECONDS_MAX: u64 = 5;
+/// The PROXY header must come within this time.
+pub const PROXY_SECONDS_MAX: u64 = 5;
+/// A PROXY version 1 line (the specification's own limit, with its CRLF).
+pub const PROXY_V1_OCTETS_MAX: usize = 107;
+/// A PROXY version 2 header: the addresses and the extensions (TLVs) that follow them.
+pub const PROXY_V2_OCTETS_MAX: usize = 16 + 2048;
+/// Connections beyond the limit that are told so at the same time; more are closed without a word.
+pub const REFUSALS_MAX: usize = 64;
+/// How often certificate files are looked at for a new modification time.
+pub const CERTIFICATE_POLL_SECONDS: u64 = 30;
+/// How long sockets wait in the kernel to be accepted.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
+/// One SASL message, decoded. RFC 4422 sets no limit; the longest that we can be sent is a SCRAM message with two names.
+pub const SASL_MESSAGE_OCTETS_MAX: usize = 4096;
+/// A user name as typed.
+pub const USER_OCTETS_MAX: usize = 512;
+/// A password as typed. Longer ones are refused before they are hashed.
+pub const PASSWORD_OCTETS_MAX: usize = 1024;
+/// Iterations of PBKDF2 for new SCRAM keys (RFC 7677 §4: at least 4096).
+pub const SCRAM_ITERATIONS: u32 = 10_000;
+/// Octets of a SCRAM salt.
+pub const SCRAM_SALT_OCTETS: usize = 16;
+/// How long a verified password is remembered in memory.
+pub const REMEMBER_SECONDS: u64 = 300;
+/// How many verified passwords are remembered.
+pub const REMEMBER_MAX: usize = 10_000;
+/// Address ranges with recent failures that are remembered.
+pub const THROTTLE_RANGES_MAX: usize = 50_000;
+/// Failures of one range that cost nothing.
+pub const THROTTLE_FREE_FAILURES: u32 = 5;
+/// The longest delay after a failure.
+pub const THROTTLE_SECONDS_MAX: u64 = 60;
+/// A range's failures are halved after each such time without a new one.
+pub const THROTTLE_HALVING_SECONDS: u64 = 300;
+/// Attempts of one range that may wait at the same time; more are refused at once.
+pub const THROTTLE_WAITING_MAX: u32 = 8;
+
+/// Default of `limits.connections`.
+pub const CONNECTIONS: usize = 10_000;
+/// Default of `limits.connections_per_address`.
+pub const CONNECTIONS_PER_ADDRESS: usize = 100;
+/// Default of `limits.message_octets`: 50 MiB.
+pub const MESSAGE_OCTETS: u64 = 50 * 1024 * 1024;
+/// Default of `limits.shutdown_seconds`.
+pub const SHUTDOWN_SECONDS: u64 = 20;
+/// Default of `limits.write_seconds`.
+pub const WRITE_SECONDS: u64 = 120;
+/// Default of `limits.handshake_seconds`.
+pub const HANDSHAKE_SECONDS: u64 = 30;
+/// Default of `smtpd.recipients_max`.
+pub const RECIPIENTS: usize = 1000;
+/// Default of `smtpd.transactions_max`.
+pub const TRANSACTIONS: usize = 10_000;
+/// Default of `smtpd.received_max`: more Received fields than that are taken for a loop (RFC 5321 §6.3).
+pub const RECEIVED: usize = 50;
+/// Default of `smtpd.errors_max`.
+pub const ERRORS: usize = 20;
+/// Default of `smtpd.idle_seconds` (RFC 5321 §4.5.3.2.7: at least five minutes).
+pub const SMTP_IDLE_SECONDS: u64 = 300;
+/// Default of `imapd.idle_seconds` (RFC 9051 §5.4: at least 30 minutes).
+pub const IMAP_IDLE_SECONDS: u64 = 31 * 60;
+/// Default of `pop3d.idle_seconds` (RFC 1939 §3: at least ten minutes).
+pub const POP3_IDLE_SECONDS: u64 = 10 * 60;
+/// Default of `imapd.login_seconds` and `pop3d.login_seconds`.
+pub const LOGIN_SECONDS: u64 = 60;
