@@ -1,0 +1,114 @@
+//! The stored form of an index: a version octet, then the index as postcard writes it.
+//!
+//! Failure: [`DecodeError`] for anything that [`MessageIndex::encode`] did not write. Reading never panics and never
+//! takes more memory than a small multiple of what it is given.
+
+use serde::{Deserialize, Serialize};
+
+use super::index::{MessageIndex, Part, SentDate};
+
+/// First octet of the stored form. A form that changes gets another number, and the old one stays readable.
+const VERSION: u8 = 1;
+
+/// Stored octets that are no index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a version that this one does not know.
+    #[error("index of unknown version")]
+    Version,
+    /// Not an index, or a damaged one.
+    #[error("damaged index")]
+    Damaged,
+}
+
+/// The index as stored: what cannot be computed from the rest.
+#[derive(Serialize, Deserialize)]
+struct Stored<P, S, T> {
+    size: u64,
+    /// Each part with the number of parts inside it, at any depth.
+    parts: P,
+    sent: Option<SentDate>,
+    references: S,
+    has_attachment: bool,
+    preview: T,
+}
+
+impl MessageIndex {
+    /// The index as octets for storage.
+    pub fn encode(&self) -> Vec<u8> {
+        let parts: Vec<(u32, &Part)> = self
+            .parts
+            .iter()
+            .map(|part| (part.end - part.place - 1, part))
+            .collect();
+        let stored = Stored {
+            size: self.size,
+            parts,
+            sent: self.sent,
+            references: &self.references,
+            has_attachment: self.has_attachment,
+            preview: &self.preview,
+        };
+        // Writing to a vector cannot fail; should it ever, the octets are refused when they are read.
+        postcard::to_extend(&stored, vec![VERSION]).unwrap_or_default()
+    }
+
+    /// Reads what [`MessageIndex::encode`] wrote, for a message that is served with `prefix_octets` octets of
+    /// complete header fields in front of what was indexed: see [`MessageIndex::prepended`].
+    pub fn decode(octets: &[u8], prefix_octets: u64) -> Result<MessageIndex, DecodeError> {
+        let (&version, rest) = octets.split_first().ok_or(DecodeError::Damaged)?;
+        if version != VERSION {
+            return Err(DecodeError::Version);
+        }
+        let stored: Stored<Vec<(u32, Part)>, Vec<String>, String> =
+            postcard::from_bytes(rest).map_err(|_| DecodeError::Damaged)?;
+        let index = MessageIndex {
+            size: stored.size,
+            parts: placed(stored.parts)?,
+            sent: stored.sent,
+            references: stored.references,
+            has_attachment: stored.has_attachment,
+            preview: stored.preview,
+        };
+        Ok(index.prepended(prefix_octets))
+    }
+}
+
+/// Gives each part its place, and refuses a list that is no tree, so that no walk over it can go astray.
+fn placed(stored: Vec<(u32, Part)>) -> Result<Vec<Part>, DecodeError> {
+    let count = u32::try_from(stored.len()).map_err(|_| DecodeError::Damaged)?;
+    let mut open: Vec<u32> = Vec::new();
+    let mut parts = Vec::with_capacity(stored.len());
+    for (place, (inside, mut part)) in (0..count).zip(stored) {
+        while open.last().is_some_and(|&end| end == place) {
+            open.pop();
+        }
+        part.place = place;
+        part.end = place
+            .checked_add(inside)
+            .and_then(|end| end.checked_add(1))
+            .ok_or(DecodeError::Damaged)?;
+        let parent_end = match (place, open.last()) {
+            (0, _) => count,
+            (_, Some(&end)) => end,
+            (_, None) => return Err(DecodeError::Damaged),
+        };
+        let whole = place != 0 || part.end == count;
+        if !whole || part.end > parent_end || !ordered(&part) {
+            return Err(DecodeError::Damaged);
+        }
+        if inside > 0 {
+            open.push(part.end);
+        }
+        parts.push(part);
+    }
+    if parts.is_empty() {
+        Err(DecodeError::Damaged)
+    } else {
+        Ok(parts)
+    }
+}
+
+fn ordered(part: &Part) -> bool {
+    part.header.start <= part.header.end && part.body.start <= part.body.end
+}
