@@ -1,2 +1,149 @@
-//! Placeholder.
+//! The mailbox store: accounts, mailboxes, messages, the outbound queue and the change feed.
+//!
+//! One SQLite database in WAL mode, shared by all daemons of the machine, and the only
+//! place of the project that speaks SQL. The calls are `async`, speak of mail, and return
+//! when what they promise is durable. Nothing here knows a protocol: no tag, no reply, no code.
+//!
+//! The directory of a store:
+//! ```text
+//! store.db, store.db-wal, store.db-shm   the database
+//! locks/      whose turn it is to write, which version is running, POP3's maildrop locks
+//! wake/       a socket for each process that listens for changes
+//! ```
+//!
+//! Where to read on: `writer` (how a change becomes durable), `reader`, `feed`
+//! (how others learn of it), `schema/` (the tables), then the nouns: `directory`,
+//! `mailbox`, `entry`, `draft`, `accept`, `queue`, `check`.
+
+mod accept;
+mod address;
+mod append;
+mod change;
+mod check;
+mod directory;
+mod draft;
+mod entry;
+mod error;
+mod expunge;
+mod feed;
+mod flags;
+mod identity;
+mod mailbox;
+mod maildrop;
 pub mod mime;
+mod open;
+mod piece;
+mod queue;
+mod reader;
+mod schema;
+mod sweep;
+mod timestamp;
+mod turn;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use accept::{Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay};
+pub use address::{Address, normal_domain};
+pub use append::{Appended, Appending, Copied};
+pub use change::Changes;
+pub use check::{Fault, Progress};
+pub use directory::account::{Account, NewAccount, Quota, ScramParameters};
+pub use directory::alias::Alias;
+pub use directory::credential::{AppPassword, Credential, Login, NewCredential, ScramKeys};
+pub use directory::domain::Domain;
+pub use directory::resolve::{Resolution, ResolvedAccount};
+pub use draft::{Draft, Sealed};
+pub use entry::{ENTRIES_MAX, Entry, EntryState, READ_OCTETS_MAX, Snapshot, SnapshotMode, Stored};
+pub use error::{Error, OpenError, Result};
+pub use flags::{FlagChange, FlagOperation, Flags, KEYWORD_OCTETS_MAX, KEYWORDS_MAX, Keywords};
+pub use identity::{
+    AccountId, CredentialId, MailboxId, MessageId, ModSeq, RelayId, Uid, UidValidity,
+};
+pub use mailbox::{MailboxInfo, SpecialUse};
+pub use maildrop::MaildropLock;
+pub use queue::{QueueFilter, Queued, QueuedRecipient, RelayState};
+pub use timestamp::Timestamp;
+
+use crate::feed::Feed;
+use crate::identity::MessageIds;
+use crate::reader::Readers;
+use crate::writer::{Tx, Writer};
+
+/// What the operator may choose about a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Make the store if there is none.
+    pub create: bool,
+    /// What separates a user's name from the tag of a sub-address (`user+tag`); empty: no sub-addresses.
+    pub subaddress_separator: String,
+    /// Connections that read at the same time.
+    pub readers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            create: false,
+            subaddress_separator: "+".into(),
+            readers: 4,
+        }
+    }
+}
+
+/// An open store. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    options: Options,
+    readers: Readers,
+    writer: Writer,
+    feed: Arc<Feed>,
+    message_ids: MessageIds,
+    /// Held as long as the store is open; see `open::VersionLock`.
+    _version: open::VersionLock,
+}
+
+impl Store {
+    /// A channel that changes after each commit, of any process, that touched the mailbox.
+    pub fn watch_mailbox(&self, mailbox: MailboxId) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.feed.watch_mailbox(mailbox)
+    }
+
+    /// A channel that changes after each commit, of any process, that touched the account or one of its mailboxes.
+    pub fn watch_account(&self, account: AccountId) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.feed.watch_account(account)
+    }
+
+    /// Reads in one transaction on a blocking thread.
+    pub(crate) async fn read<T, F>(&self, closure: F) -> Result<T>
+    where
+        F: FnOnce(&rusqlite::Connection) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.inner.readers.read(closure).await
+    }
+
+    /// Changes something; durable when it returns `Ok`.
+    pub(crate) async fn write<T, F>(&self, closure: F) -> Result<T>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.inner.writer.write(0, closure).await
+    }
+
+    /// The same, for an operation that writes many octets.
+    pub(crate) async fn write_octets<T, F>(&self, octets: usize, closure: F) -> Result<T>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.inner.writer.write(octets, closure).await
+    }
+}

@@ -35,3 +35,5 @@ pub use index::{
     Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, SentDate,
 };
 //pub use indexer::Indexer;
+mod provisional;
+pub use provisional::Indexer;

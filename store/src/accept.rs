@@ -1,0 +1,208 @@
+//! Accepting a message: filed in its recipients' mailboxes and queued for other hosts, in one
+//! transaction. When [`Store::accept`] says `Ok`, the sender may forget the message.
+//!
+//! Quotas are looked at when a recipient is named (`resolve`), and not again here: whoever
+//! had room then gets this message, so nothing is accepted and bounced later.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::entry::{self, NewEntry};
+use crate::mailbox::INBOX;
+use crate::mailbox::row::OpenRow;
+use crate::timestamp::now_seconds;
+use crate::writer::Tx;
+use crate::{
+    AccountId, Error, Flags, Keywords, MailboxId, MessageId, Result, Sealed, SpecialUse, Store,
+    Timestamp,
+};
+
+/// Recipients (filings and relays) of one message.
+const RECIPIENTS_MAX: usize = 10_000;
+
+/// A message and where it goes.
+pub struct Acceptance {
+    /// The message.
+    pub message: Sealed,
+    /// The reverse-path without angle brackets; empty: the null path.
+    pub reverse_path: String,
+    /// Who submitted it, if somebody logged in.
+    pub account: Option<AccountId>,
+    /// Copies for accounts here.
+    pub filings: Vec<Filing>,
+    /// Recipients elsewhere.
+    pub relays: Vec<Relay>,
+    /// RFC 3461 ENVID.
+    pub envelope_id: Option<String>,
+    /// RFC 3461 RET.
+    pub return_content: Option<String>,
+    /// The sender asked for SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// BODY= of MAIL.
+    pub body: BodyKind,
+}
+
+/// What BODY= said (RFC 6152, RFC 3030).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyKind {
+    /// `7BIT`
+    #[default]
+    SevenBit,
+    /// `8BITMIME`
+    EightBitMime,
+    /// `BINARYMIME`
+    BinaryMime,
+}
+
+impl BodyKind {
+    /// The keyword.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            BodyKind::SevenBit => "7BIT",
+            BodyKind::EightBitMime => "8BITMIME",
+            BodyKind::BinaryMime => "BINARYMIME",
+        }
+    }
+}
+
+/// One copy for one account.
+pub struct Filing {
+    /// Whose.
+    pub account: AccountId,
+    /// Which of its mailboxes.
+    pub target: FilingTarget,
+    /// Header fields of this copy alone: Return-Path, Delivered-To. Complete, with CRLF.
+    pub prefix: Vec<u8>,
+    /// Flags to begin with.
+    pub flags: Flags,
+}
+
+/// Which mailbox of an account. If it is missing, INBOX is taken instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilingTarget {
+    /// INBOX
+    Inbox,
+    /// The mailbox of that use.
+    SpecialUse(SpecialUse),
+    /// The mailbox of that name.
+    Named(String),
+}
+
+/// One recipient elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relay {
+    /// The forward-path without angle brackets, as the sender wrote it.
+    pub recipient: String,
+    /// Its domain, as lower-case A-labels or an address literal.
+    pub domain: String,
+    /// RFC 3461 ORCPT.
+    pub original: Option<String>,
+    /// RFC 3461 NOTIFY.
+    pub notify: Option<String>,
+}
+
+/// The message is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id, for reply and logs.
+    pub id: MessageId,
+}
+
+impl Store {
+    /// Takes responsibility for a message (RFC 5321 §6.1).
+    pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted> {
+        match acceptance.filings.len() + acceptance.relays.len() {
+            0 => return Err(Error::Invalid("a message without recipients".into())),
+            1..=RECIPIENTS_MAX => {}
+            _ => return Err(Error::Limit("recipients")),
+        }
+        self.write_octets(acceptance.message.first_octets(), move |tx| {
+            acceptance.message.insert(tx.connection)?;
+            for filing in &acceptance.filings {
+                file(tx, &acceptance.message, filing)?;
+            }
+            if !acceptance.relays.is_empty() {
+                enqueue(tx, &acceptance)?;
+            }
+            Ok(Accepted {
+                id: acceptance.message.id(),
+            })
+        })
+        .await
+    }
+}
+
+fn file(tx: &mut Tx<'_>, message: &Sealed, filing: &Filing) -> Result<()> {
+    let mailbox = target_mailbox(tx, filing)?;
+    let mut row = OpenRow::open(tx.connection, filing.account, mailbox)?;
+    let now = Timestamp::now();
+    let entry = NewEntry {
+        message: message.id(),
+        flags: filing.flags,
+        keywords: Keywords::NONE,
+        internal_date: now,
+        saved: now.seconds,
+        size: filing.prefix.len() as u64 + message.size(),
+        prefix: &filing.prefix,
+    };
+    entry::insert(tx.connection, &mut row, &entry)?;
+    row.close(tx)
+}
+
+fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<MailboxId> {
+    let by_name = |name: &str| {
+        let sql = "SELECT id FROM mailbox WHERE account = ?1 AND name = ?2 AND no_select = 0";
+        let mut select = tx.connection.prepare_cached(sql)?;
+        select
+            .query_row(params![filing.account, name], |row| row.get(0))
+            .optional()
+    };
+    let by_use = |special_use: SpecialUse| {
+        let sql =
+            "SELECT id FROM mailbox WHERE account = ?1 AND special_use = ?2 AND no_select = 0";
+        let mut select = tx.connection.prepare_cached(sql)?;
+        select
+            .query_row(params![filing.account, special_use.name()], |row| {
+                row.get(0)
+            })
+            .optional()
+    };
+    let wanted: Option<MailboxId> = match &filing.target {
+        FilingTarget::Inbox => None,
+        FilingTarget::SpecialUse(special_use) => by_use(*special_use)?,
+        FilingTarget::Named(name) => by_name(name)?,
+    };
+    match wanted {
+        Some(mailbox) => Ok(mailbox),
+        None => by_name(INBOX)?.ok_or(Error::NotFound("mailbox")),
+    }
+}
+
+fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
+    let now = now_seconds();
+    let id = acceptance.message.id();
+    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    tx.connection.prepare_cached(sql)?.execute(params![
+        id,
+        acceptance.reverse_path,
+        acceptance.account,
+        acceptance.envelope_id,
+        acceptance.return_content,
+        acceptance.smtputf8,
+        acceptance.body.keyword(),
+        now,
+    ])?;
+    let sql = "INSERT INTO relay (message, recipient, domain, original, notify, state, due) VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6)";
+    let mut insert = tx.connection.prepare_cached(sql)?;
+    for relay in &acceptance.relays {
+        insert.execute(params![
+            id,
+            relay.recipient,
+            relay.domain,
+            relay.original,
+            relay.notify,
+            now
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Messages that come into a mailbox other than by delivery: APPEND, COPY, MOVE.
+//!
+//! Each call is atomic: all messages come, or none (RFC 3502 §6.3.11, RFC 3501 §6.4.7). COPY and
+//! MOVE write no body; the new entries point at the same messages.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row, params};
+
+use crate::entry::{self, NewEntry, runs};
+use crate::expunge;
+use crate::mailbox::row::{OpenRow, check_quota};
+use crate::mailbox::{self, normal_name};
+use crate::timestamp::now_seconds;
+use crate::writer::Tx;
+use crate::{
+    AccountId, Error, Flags, Keywords, MailboxId, MessageId, Result, Sealed, Store, Timestamp, Uid,
+    UidValidity,
+};
+
+/// One message of an APPEND.
+pub struct Appending {
+    /// The message.
+    pub message: Sealed,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords by name.
+    pub keywords: Vec<String>,
+    /// INTERNALDATE; `None`: now.
+    pub internal_date: Option<Timestamp>,
+}
+
+/// Where appended messages are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// The UIDs, in the order given.
+    pub uids: Vec<Uid>,
+}
+
+/// Where copied or moved messages are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The target mailbox.
+    pub mailbox: MailboxId,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// Source and target UIDs, ascending in both. Messages that were gone are left out.
+    pub pairs: Vec<(Uid, Uid)>,
+}
+
+impl Store {
+    /// Adds messages to a mailbox.
+    pub async fn append(
+        &self,
+        account: AccountId,
+        name: &str,
+        messages: Vec<Appending>,
+    ) -> Result<Appended> {
+        let name = normal_name(name).map_err(|_| Error::NotFound("mailbox"))?;
+        let octets = messages
+            .iter()
+            .map(|appending| appending.message.first_octets())
+            .sum();
+        self.write_octets(octets, move |tx| {
+            let target = selectable(tx.connection, account, &name)?;
+            let mut row = OpenRow::open(tx.connection, account, target)?;
+            let mut uids = Vec::with_capacity(messages.len());
+            for appending in &messages {
+                uids.push(append_one(tx.connection, &mut row, appending)?);
+            }
+            check_quota(tx.connection, account, row.octets(), row.messages())?;
+            let uid_validity = row.uid_validity;
+            row.close(tx)?;
+            Ok(Appended {
+                mailbox: target,
+                uid_validity,
+                uids,
+            })
+        })
+        .await
+    }
+
+    /// Copies entries with flags and internal date into the mailbox `to`.
+    pub async fn copy(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uids: &[Uid],
+        to: &str,
+    ) -> Result<Copied> {
+        let (uids, name) = (
+            uids.to_vec(),
+            normal_name(to).map_err(|_| Error::NotFound("mailbox"))?,
+        );
+        self.write(move |tx| {
+            let target = selectable(tx.connection, account, &name)?;
+            let mut row = OpenRow::open(tx.connection, account, target)?;
+            let pairs = copy_entries(tx.connection, account, from, &uids, &mut row)?;
+            check_quota(tx.connection, account, row.octets(), row.messages())?;
+            let uid_validity = row.uid_validity;
+            row.close(tx)?;
+            Ok(Copied {
+                mailbox: target,
+                uid_validity,
+                pairs,
+            })
+        })
+        .await
+    }
+
+    /// Moves entries with flags and internal date into the mailbox `to` (RFC 6851 §3).
+    pub async fn move_messages(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uids: &[Uid],
+        to: &str,
+    ) -> Result<Copied> {
+        let (uids, name) = (
+            uids.to_vec(),
+            normal_name(to).map_err(|_| Error::NotFound("mailbox"))?,
+        );
+        self.write(move |tx| {
+            let target = selectable(tx.connection, account, &name)?;
+            move_entries(tx, account, from, &uids, target)
+        })
+        .await
+    }
+}
+
+/// Moves everything; RENAME of INBOX does that.
+pub(crate) fn move_all(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    from: MailboxId,
+    to: MailboxId,
+) -> Result<()> {
+    let mut select = tx
+        .connection
+        .prepare("SELECT uid FROM entry WHERE mailbox = ?1 ORDER BY uid")?;
+    let uids: Vec<Uid> = select
+        .query_map([from], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    drop(select);
+    move_entries(tx, account, from, &uids, to).map(|_| ())
+}
+
+fn move_entries(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    from: MailboxId,
+    uids: &[Uid],
+    to: MailboxId,
+) -> Result<Copied> {
+    let mut row = OpenRow::open(tx.connection, account, to)?;
+    let pairs = copy_entries(tx.connection, account, from, uids, &mut row)?;
+    let uid_validity = row.uid_validity;
+    row.close(tx)?;
+    // Opened only now: source and target may be the same mailbox.
+    let moved: Vec<Uid> = pairs.iter().map(|(source, _)| *source).collect();
+    expunge::expunge_uids(tx, account, from, &moved)?;
+    Ok(Copied {
+        mailbox: to,
+        uid_validity,
+        pairs,
+    })
+}
+
+fn selectable(connection: &Connection, account: AccountId, name: &str) -> Result<MailboxId> {
+    match mailbox::find(connection, account, name)? {
+        Some(found) if !found.no_select => Ok(found.id),
+        _ => Err(Error::NotFound("mailbox")),
+    }
+}
+
+fn append_one(connection: &Connection, row: &mut OpenRow, appending: &Appending) -> Result<Uid> {
+    appending.message.insert(connection)?;
+    let keywords = row.learn_keywords(&appending.keywords)?;
+    let now = now_seconds();
+    let entry = NewEntry {
+        message: appending.message.id(),
+        flags: appending.flags & Flags::ALL,
+        keywords,
+        internal_date: appending.internal_date.unwrap_or(Timestamp {
+            seconds: now,
+            offset_minutes: 0,
+        }),
+        saved: now,
+        size: appending.message.size(),
+        prefix: &[],
+    };
+    entry::insert(connection, row, &entry)
+}
+
+/// An entry to be copied.
+struct Source {
+    uid: Uid,
+    message: MessageId,
+    flags: Flags,
+    keywords: Keywords,
+    internal_date: Timestamp,
+    size: u64,
+    prefix: Vec<u8>,
+}
+
+fn source_from_row(row: &Row<'_>) -> rusqlite::Result<Source> {
+    Ok(Source {
+        uid: row.get(0)?,
+        message: row.get(1)?,
+        flags: row.get(2)?,
+        keywords: row.get(3)?,
+        internal_date: Timestamp {
+            seconds: row.get(4)?,
+            offset_minutes: row.get(5)?,
+        },
+        size: row.get::<_, i64>(6)? as u64,
+        prefix: row.get(7)?,
+    })
+}
+
+fn copy_entries(
+    connection: &Connection,
+    account: AccountId,
+    from: MailboxId,
+    uids: &[Uid],
+    target: &mut OpenRow,
+) -> Result<Vec<(Uid, Uid)>> {
+    let source_row = OpenRow::open(connection, account, from)?;
+    let mut translated = HashMap::new();
+    let mut pairs = Vec::with_capacity(uids.len());
+    let saved = now_seconds();
+    for (first, last) in runs(uids) {
+        for source in sources(connection, from, first, last)? {
+            let keywords = match translated.get(&source.keywords) {
+                Some(known) => *known,
+                None => translate(&source_row, target, source.keywords, &mut translated)?,
+            };
+            let entry = NewEntry {
+                message: source.message,
+                flags: source.flags,
+                keywords,
+                internal_date: source.internal_date,
+                saved,
+                size: source.size,
+                prefix: &source.prefix,
+            };
+            pairs.push((source.uid, entry::insert(connection, target, &entry)?));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The same keywords in the bits of another mailbox.
+fn translate(
+    source: &OpenRow,
+    target: &mut OpenRow,
+    keywords: Keywords,
+    translated: &mut HashMap<Keywords, Keywords>,
+) -> Result<Keywords> {
+    let there = target.learn_keywords(&source.keyword_names(keywords))?;
+    translated.insert(keywords, there);
+    Ok(there)
+}
+
+/// The run is read whole before anything is inserted, since the target may be the same mailbox.
+fn sources(
+    connection: &Connection,
+    mailbox: MailboxId,
+    first: Uid,
+    last: Uid,
+) -> Result<Vec<Source>> {
+    let sql = "SELECT uid, message, flags, keywords, internal_date, internal_zone, size, prefix
+               FROM entry WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid";
+    let mut select = connection.prepare_cached(sql)?;
+    Ok(select
+        .query_map(params![mailbox, first, last], source_from_row)?
+        .collect::<rusqlite::Result<_>>()?)
+}

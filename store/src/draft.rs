@@ -1,0 +1,202 @@
+//! A message on its way in: from the first octet to the moment when it can be accepted.
+//!
+//! A draft indexes and hashes the octets as they arrive. The first piece is kept in memory;
+//! what goes beyond is staged in the database piece by piece, in small transactions that other
+//! writers hardly notice. Nothing points at a staged message until `accept` or `append` does;
+//! if that never happens, `sweep` removes it after [`STAGED_SECONDS`].
+//!
+//! The digest is BLAKE3 of the message if it is one piece, and else BLAKE3 of the digests of
+//! the pieces, one after the other.
+//!
+//! Failure: beyond the limit, `write` says [`Error::Limit`], and the caller drops the draft
+//! (and still reads its input to the end).
+
+use rusqlite::{Connection, params};
+
+use crate::mime::Indexer;
+use crate::piece::PIECE_OCTETS;
+use crate::timestamp::now_seconds;
+use crate::{Error, MessageId, Result, Store};
+
+/// How long staged pieces wait for the rest of their message: longer than any transfer.
+const STAGED_SECONDS: i64 = 24 * 3600;
+
+/// A message that is being written.
+pub struct Draft {
+    store: Store,
+    id: MessageId,
+    octets_max: u64,
+    len: u64,
+    head: Vec<u8>,
+    first: Vec<u8>,
+    /// The piece after `first` that is being filled.
+    piece: Vec<u8>,
+    staged: u32,
+    digests: Vec<u8>,
+    indexer: Indexer,
+}
+
+/// A complete message, ready to be accepted or appended.
+pub struct Sealed {
+    id: MessageId,
+    size: u64,
+    digest: [u8; 32],
+    mime: Vec<u8>,
+    first: Vec<u8>,
+    staged: bool,
+}
+
+impl Draft {
+    /// An empty draft that takes up to `octets_max` octets.
+    pub fn new(store: &Store, octets_max: u64) -> Draft {
+        Draft {
+            store: store.clone(),
+            id: store.inner.message_ids.next(),
+            octets_max,
+            len: 0,
+            head: Vec::new(),
+            first: Vec::new(),
+            piece: Vec::new(),
+            staged: 0,
+            digests: Vec::new(),
+            indexer: Indexer::new(),
+        }
+    }
+
+    /// The id that the message will have: the queue id of logs and trace fields.
+    pub fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// Octets so far, with what was prepended.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Nothing yet?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds octets at the end.
+    pub async fn write(&mut self, octets: &[u8]) -> Result<()> {
+        self.grow(octets.len())?;
+        self.indexer.push(octets);
+        let room = PIECE_OCTETS
+            .saturating_sub(self.first.len())
+            .min(octets.len());
+        let (first, mut rest) = octets.split_at(room);
+        self.first.extend_from_slice(first);
+        while !rest.is_empty() {
+            let room = (PIECE_OCTETS - self.piece.len()).min(rest.len());
+            self.piece.extend_from_slice(&rest[..room]);
+            rest = &rest[room..];
+            if self.piece.len() == PIECE_OCTETS {
+                self.stage().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts complete header fields (each with its CRLF) before everything written so far and later.
+    pub fn prepend(&mut self, fields: &[u8]) -> Result<()> {
+        self.grow(fields.len())?;
+        self.head.splice(0..0, fields.iter().copied());
+        Ok(())
+    }
+
+    /// Completes the message.
+    pub async fn seal(mut self) -> Result<Sealed> {
+        if !self.piece.is_empty() {
+            self.stage().await?;
+        }
+        let mut first = self.head;
+        let mime = self.indexer.finish().prepended(first.len() as u64).encode();
+        first.append(&mut self.first);
+        let mut digest = *blake3::hash(&first).as_bytes();
+        if self.staged > 0 {
+            digest = *blake3::Hasher::new()
+                .update(&digest)
+                .update(&self.digests)
+                .finalize()
+                .as_bytes();
+        }
+        Ok(Sealed {
+            id: self.id,
+            size: self.len,
+            digest,
+            mime,
+            first,
+            staged: self.staged > 0,
+        })
+    }
+
+    fn grow(&mut self, by: usize) -> Result<()> {
+        let len = self.len + by as u64;
+        if len > self.octets_max {
+            return Err(Error::Limit("octets in the message"));
+        }
+        self.len = len;
+        Ok(())
+    }
+
+    /// Writes the filled piece away.
+    async fn stage(&mut self) -> Result<()> {
+        let data = std::mem::take(&mut self.piece);
+        self.digests
+            .extend_from_slice(blake3::hash(&data).as_bytes());
+        let (id, number) = (self.id, self.staged);
+        self.staged += 1;
+        self.store
+            .write_octets(data.len(), move |tx| {
+                let sql = "INSERT INTO sweep (message, due) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET due = ?2";
+                tx.connection.prepare_cached(sql)?.execute(params![id, now_seconds() + STAGED_SECONDS])?;
+                let sql = "INSERT INTO chunk (message, number, data) VALUES (?1, ?2, ?3)";
+                tx.connection.prepare_cached(sql)?.execute(params![id, number, data])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl Sealed {
+    /// The message's id.
+    pub fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// Octets of the message.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Octets that are not yet in the database.
+    pub(crate) fn first_octets(&self) -> usize {
+        self.first.len()
+    }
+
+    /// Puts the message into the database. The caller makes something point at it in the same transaction.
+    pub(crate) fn insert(&self, connection: &Connection) -> Result<()> {
+        if self.staged
+            && connection
+                .prepare_cached("DELETE FROM sweep WHERE message = ?1")?
+                .execute([self.id])?
+                == 0
+        {
+            return Err(Error::Unavailable(
+                "the message took too long, its first pieces are gone".into(),
+            ));
+        }
+        let sql = "INSERT INTO message (id, size, digest, created, mime, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![
+            self.id,
+            self.size as i64,
+            self.digest,
+            now_seconds(),
+            self.mime,
+            self.first
+        ];
+        connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,442 @@
+//! Entries: a message in a mailbox, under a UID, with its flags.
+//!
+//! Reading them (snapshot, facts, MIME indexes, octets) and changing their flags. All calls
+//! take the account, and see nothing of another's.
+//!
+//! Unknown UIDs are left out of the answers: another session may have expunged them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, Row, params};
+
+use crate::mailbox::row::OpenRow;
+use crate::mailbox::{self, MailboxInfo};
+use crate::mime::MessageIndex;
+use crate::writer::Tx;
+use crate::{
+    AccountId, Error, FlagChange, FlagOperation, Flags, Keywords, MailboxId, MessageId, ModSeq,
+    Result, Store, Timestamp, Uid, piece,
+};
+
+/// UIDs that one call of [`Store::entries`], [`Store::indexes`] or [`Store::read_many`] takes.
+pub const ENTRIES_MAX: usize = 1000;
+/// Octets that one call of [`Store::read`] or [`Store::read_many`] gives.
+pub const READ_OCTETS_MAX: u64 = 1024 * 1024;
+/// UIDs whose flags change in one transaction: other writers get their turn in between.
+const FLAGS_BATCH: usize = 5000;
+
+/// What a session keeps of each entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryState {
+    /// Its UID.
+    pub uid: Uid,
+    /// When it last changed.
+    pub modseq: ModSeq,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords, as bits of the mailbox's names.
+    pub keywords: Keywords,
+}
+
+/// All that is known of an entry without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its UID.
+    pub uid: Uid,
+    /// The message it points at; copies share it.
+    pub message: MessageId,
+    /// Octets as served: prefix and message.
+    pub size: u64,
+    /// INTERNALDATE
+    pub internal_date: Timestamp,
+    /// SAVEDATE (RFC 8514): when it came into this mailbox; seconds since 1970.
+    pub saved: i64,
+    /// When it last changed.
+    pub modseq: ModSeq,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords, as bits of the mailbox's names.
+    pub keywords: Keywords,
+    /// Header fields of this copy alone, served before the message.
+    pub prefix: Arc<[u8]>,
+}
+
+/// A mailbox at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The mailbox.
+    pub info: MailboxInfo,
+    /// Entries from this UID on are `\Recent` to this session.
+    pub recent_from: Uid,
+    /// All entries, by UID.
+    pub entries: Vec<EntryState>,
+}
+
+/// Does taking a snapshot claim the `\Recent` messages (SELECT) or not (EXAMINE)? RFC 3501 §2.3.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotMode {
+    /// Later sessions still see the messages as recent.
+    ReadOnly,
+    /// This session alone sees them as recent.
+    ClaimRecent,
+}
+
+/// What a change of flags did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// The entries named, as they are now, by UID; also those on which nothing had to change.
+    pub entries: Vec<EntryState>,
+    /// Those that were left alone because they had changed since (RFC 7162 §3.1.3).
+    pub modified: Vec<Uid>,
+    /// The mailbox's keyword names now.
+    pub keywords: Vec<String>,
+}
+
+const STATE: &str = "SELECT uid, modseq, flags, keywords FROM entry";
+
+pub(crate) fn state_from_row(row: &Row<'_>) -> rusqlite::Result<EntryState> {
+    Ok(EntryState {
+        uid: row.get(0)?,
+        modseq: row.get(1)?,
+        flags: row.get(2)?,
+        keywords: row.get(3)?,
+    })
+}
+
+impl Store {
+    /// The mailbox and all its entries at one moment.
+    pub async fn snapshot(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        mode: SnapshotMode,
+    ) -> Result<Snapshot> {
+        let claimed = match mode {
+            SnapshotMode::ReadOnly => None,
+            SnapshotMode::ClaimRecent => Some(self.claim_recent(account, mailbox).await?),
+        };
+        self.read(move |connection| {
+            let info = mailbox::info(connection, account, mailbox)?;
+            let mut select =
+                connection.prepare_cached(&format!("{STATE} WHERE mailbox = ?1 ORDER BY uid"))?;
+            let mut entries = Vec::with_capacity(info.messages as usize);
+            for state in select.query_map([mailbox], state_from_row)? {
+                entries.push(state?);
+            }
+            Ok(Snapshot {
+                recent_from: claimed.unwrap_or(info.recent_from),
+                info,
+                entries,
+            })
+        })
+        .await
+    }
+
+    /// Makes the recent messages this session's own: from the answer on they are `\Recent` to it alone.
+    pub async fn claim_recent(&self, account: AccountId, mailbox: MailboxId) -> Result<Uid> {
+        let info = self.mailbox_by_id(account, mailbox).await?;
+        if info.recent_from == info.uid_next {
+            return Ok(info.recent_from);
+        }
+        self.write(move |tx| {
+            let info = mailbox::info(tx.connection, account, mailbox)?;
+            let sql = "UPDATE mailbox SET recent_from = uid_next WHERE id = ?1";
+            tx.connection.prepare_cached(sql)?.execute([mailbox])?;
+            Ok(info.recent_from)
+        })
+        .await
+    }
+
+    /// The facts of up to [`ENTRIES_MAX`] entries, in the order asked.
+    pub async fn entries(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+    ) -> Result<Vec<Entry>> {
+        let uids = bounded(uids)?;
+        self.read(move |connection| {
+            mailbox::require_owned(connection, account, mailbox)?;
+            let sql = "SELECT uid, message, size, internal_date, internal_zone, saved, modseq, flags, keywords, prefix
+                       FROM entry WHERE mailbox = ?1 AND uid = ?2";
+            let mut select = connection.prepare_cached(sql)?;
+            let mut entries = Vec::with_capacity(uids.len());
+            for uid in uids {
+                let mut rows = select.query(params![mailbox, uid])?;
+                if let Some(row) = rows.next()? {
+                    entries.push(entry_from_row(row)?);
+                }
+            }
+            Ok(entries)
+        })
+        .await
+    }
+
+    /// The MIME indexes of up to [`ENTRIES_MAX`] entries, with offsets as served.
+    pub async fn indexes(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+    ) -> Result<Vec<(Uid, MessageIndex)>> {
+        let uids = bounded(uids)?;
+        self.read(move |connection| {
+            mailbox::require_owned(connection, account, mailbox)?;
+            let sql = "SELECT length(entry.prefix), message.mime FROM entry JOIN message ON message.id = entry.message
+                       WHERE entry.mailbox = ?1 AND entry.uid = ?2";
+            let mut select = connection.prepare_cached(sql)?;
+            let mut indexes = Vec::with_capacity(uids.len());
+            for uid in uids {
+                let mut rows = select.query(params![mailbox, uid])?;
+                let Some(row) = rows.next()? else { continue };
+                let prefix = row.get::<_, i64>(0)? as u64;
+                let mime = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+                indexes.push((uid, decode_index(mime, prefix)?));
+            }
+            Ok(indexes)
+        })
+        .await
+    }
+
+    /// Octets of a message as served. Up to [`READ_OCTETS_MAX`] a call; what lies beyond the end is left out.
+    pub async fn read_octets(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uid: Uid,
+        range: std::ops::Range<u64>,
+    ) -> Result<Bytes> {
+        let mut read = self.read_many(account, mailbox, vec![(uid, range)]).await?;
+        read.pop()
+            .map(|(_, octets)| octets)
+            .ok_or(Error::NotFound("message"))
+    }
+
+    /// Octets of several messages in one go, in the order asked. Stops early, with at least one
+    /// answer, when [`READ_OCTETS_MAX`] is reached; the caller asks again for the rest.
+    pub async fn read_many(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        ranges: Vec<(Uid, std::ops::Range<u64>)>,
+    ) -> Result<Vec<(Uid, Bytes)>> {
+        if ranges.len() > ENTRIES_MAX {
+            return Err(Error::Limit("messages in one call"));
+        }
+        self.read(move |connection| {
+            mailbox::require_owned(connection, account, mailbox)?;
+            piece::read_entries(connection, mailbox, ranges)
+        })
+        .await
+    }
+
+    /// Changes the flags of entries. With `unchanged_since`, those that changed later are left alone.
+    pub async fn store_flags(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        change: &FlagChange,
+        unchanged_since: Option<ModSeq>,
+    ) -> Result<Stored> {
+        let mut stored = Stored::default();
+        for batch in uids.chunks(FLAGS_BATCH) {
+            let (batch, change) = (batch.to_vec(), change.clone());
+            let part = self
+                .write(move |tx| {
+                    store_batch(tx, account, mailbox, &batch, &change, unchanged_since)
+                })
+                .await?;
+            stored.entries.extend(part.entries);
+            stored.modified.extend(part.modified);
+            stored.keywords = part.keywords;
+        }
+        Ok(stored)
+    }
+}
+
+fn bounded(uids: &[Uid]) -> Result<Vec<Uid>> {
+    if uids.len() > ENTRIES_MAX {
+        return Err(Error::Limit("messages in one call"));
+    }
+    Ok(uids.to_vec())
+}
+
+fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        uid: row.get(0)?,
+        message: row.get(1)?,
+        size: row.get::<_, i64>(2)? as u64,
+        internal_date: Timestamp {
+            seconds: row.get(3)?,
+            offset_minutes: row.get(4)?,
+        },
+        saved: row.get(5)?,
+        modseq: row.get(6)?,
+        flags: row.get(7)?,
+        keywords: row.get(8)?,
+        prefix: row.get_ref(9)?.as_blob()?.into(),
+    })
+}
+
+fn decode_index(mime: &[u8], prefix: u64) -> Result<MessageIndex> {
+    MessageIndex::decode(mime, prefix)
+        .map_err(|error| Error::Corrupt(format!("a MIME index is unreadable: {error}")))
+}
+
+/// A new entry. The caller has counted it in the row.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) message: MessageId,
+    pub(crate) flags: Flags,
+    pub(crate) keywords: Keywords,
+    pub(crate) internal_date: Timestamp,
+    pub(crate) saved: i64,
+    pub(crate) size: u64,
+    pub(crate) prefix: &'a [u8],
+}
+
+/// Puts an entry into an open mailbox, and counts it.
+pub(crate) fn insert(
+    connection: &Connection,
+    row: &mut OpenRow,
+    entry: &NewEntry<'_>,
+) -> Result<Uid> {
+    let uid = row.take_uid()?;
+    let sql = "INSERT INTO entry (mailbox, uid, message, modseq, flags, keywords, internal_date, internal_zone, saved, size, prefix)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    connection.prepare_cached(sql)?.execute(params![
+        row.id,
+        uid,
+        entry.message,
+        row.modseq,
+        entry.flags,
+        entry.keywords,
+        entry.internal_date.seconds,
+        entry.internal_date.offset_minutes,
+        entry.saved,
+        entry.size as i64,
+        entry.prefix,
+    ])?;
+    row.count_added(entry.flags, entry.size);
+    Ok(uid)
+}
+
+/// What a change makes of the flags that are there.
+struct NewFlags {
+    operation: FlagOperation,
+    flags: Flags,
+    keywords: Keywords,
+}
+
+impl NewFlags {
+    fn of(&self, before: &EntryState) -> (Flags, Keywords) {
+        match self.operation {
+            FlagOperation::Replace => (self.flags, self.keywords),
+            FlagOperation::Add => (before.flags | self.flags, before.keywords | self.keywords),
+            FlagOperation::Remove => (before.flags & !self.flags, before.keywords & !self.keywords),
+        }
+    }
+}
+
+fn store_batch(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    mailbox: MailboxId,
+    uids: &[Uid],
+    change: &FlagChange,
+    unchanged_since: Option<ModSeq>,
+) -> Result<Stored> {
+    let mut row = OpenRow::open(tx.connection, account, mailbox)?;
+    let keywords = match change.operation {
+        FlagOperation::Remove => row.known_keywords(&change.keywords),
+        FlagOperation::Replace | FlagOperation::Add => row.learn_keywords(&change.keywords)?,
+    };
+    let new = NewFlags {
+        operation: change.operation,
+        flags: change.flags & Flags::ALL,
+        keywords,
+    };
+    let mut stored = Stored {
+        keywords: row.all_keywords(),
+        ..Stored::default()
+    };
+    let mut select = tx.connection.prepare_cached(&format!(
+        "{STATE} WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3"
+    ))?;
+    let mut changed = false;
+    for (first, last) in runs(uids) {
+        let before: Vec<EntryState> = select
+            .query_map(params![mailbox, first, last], state_from_row)?
+            .collect::<rusqlite::Result<_>>()?;
+        changed |= store_run(
+            tx.connection,
+            &mut row,
+            &new,
+            before,
+            unchanged_since,
+            &mut stored,
+        )?;
+    }
+    drop(select);
+    if changed {
+        row.close(tx)?;
+    }
+    Ok(stored)
+}
+
+/// Changes the entries of one run of UIDs; true if one of them really changed.
+fn store_run(
+    connection: &Connection,
+    row: &mut OpenRow,
+    new: &NewFlags,
+    before: Vec<EntryState>,
+    unchanged_since: Option<ModSeq>,
+    stored: &mut Stored,
+) -> Result<bool> {
+    let sql =
+        "UPDATE entry SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox = ?1 AND uid = ?2";
+    let mut update = connection.prepare_cached(sql)?;
+    let mut changed = false;
+    for mut state in before {
+        if unchanged_since.is_some_and(|since| state.modseq > since) {
+            stored.modified.push(state.uid);
+            continue;
+        }
+        let (flags, keywords) = new.of(&state);
+        if (flags, keywords) != (state.flags, state.keywords) {
+            update.execute(params![row.id, state.uid, flags, keywords, row.modseq])?;
+            row.count_flags(state.flags, flags);
+            state = EntryState {
+                modseq: row.modseq,
+                flags,
+                keywords,
+                ..state
+            };
+            changed = true;
+        }
+        stored.entries.push(state);
+    }
+    Ok(changed)
+}
+
+/// Cuts a list of UIDs into runs without gaps, so that one range query serves many.
+pub(crate) fn runs(uids: &[Uid]) -> impl Iterator<Item = (Uid, Uid)> + '_ {
+    uids.chunk_by(|a, b| a.value().checked_add(1) == Some(b.value()))
+        .map(|run| (run[0], run[run.len() - 1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uids_are_cut_into_runs() {
+        let uids: Vec<Uid> = [1, 2, 3, 7, 9, 10]
+            .into_iter()
+            .filter_map(Uid::new)
+            .collect();
+        let cut: Vec<_> = runs(&uids).map(|(a, b)| (a.value(), b.value())).collect();
+        assert_eq!(cut, [(1, 3), (7, 7), (9, 10)]);
+    }
+}

@@ -1,0 +1,170 @@
+//! The octets of a message as served: the prefix of the copy, then the pieces of the body.
+//!
+//! The first piece lies in the message's row; the pieces of a large message that follow it
+//! are rows of `chunk`, each of [`PIECE_OCTETS`]. A range is read without touching the rest,
+//! through SQLite's incremental blobs.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use rusqlite::blob::Blob;
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
+
+use crate::{Error, MailboxId, READ_OCTETS_MAX, Result, Uid};
+
+/// Octets of a piece: large enough for most mail to be one row, small enough that writing one
+/// does not hold up other writers. The first piece may be longer, by what was prepended to it.
+pub(crate) const PIECE_OCTETS: usize = 256 * 1024;
+
+/// Where the octets of an entry lie.
+struct Place {
+    message: i64,
+    prefix: Vec<u8>,
+    /// Octets of the first piece.
+    first: u64,
+    /// Octets of all pieces.
+    size: u64,
+}
+
+/// Reads ranges of entries, in order, up to [`READ_OCTETS_MAX`] in all but at least one.
+pub(crate) fn read_entries(
+    connection: &Connection,
+    mailbox: MailboxId,
+    ranges: Vec<(Uid, Range<u64>)>,
+) -> Result<Vec<(Uid, Bytes)>> {
+    let mut reader = PieceReader {
+        connection,
+        blob: None,
+    };
+    let mut answers = Vec::with_capacity(ranges.len());
+    let mut total = 0;
+    for (uid, range) in ranges {
+        let Some(place) = place_of(connection, mailbox, uid)? else {
+            continue;
+        };
+        let range = clipped(range, place.prefix.len() as u64 + place.size);
+        total += range.end - range.start;
+        if total > READ_OCTETS_MAX && !answers.is_empty() {
+            break;
+        }
+        answers.push((uid, Bytes::from(reader.read(&place, range)?)));
+    }
+    Ok(answers)
+}
+
+/// All pieces of a message, one after the other, without a prefix.
+pub(crate) fn for_each_piece(
+    connection: &Connection,
+    message: i64,
+    mut each: impl FnMut(&[u8]),
+) -> Result<()> {
+    let sql = "SELECT body FROM message WHERE id = ?1";
+    let first: Option<Vec<u8>> = connection
+        .prepare_cached(sql)?
+        .query_row([message], |row| row.get(0))
+        .optional()?;
+    each(&first.ok_or(Error::NotFound("message"))?);
+    let sql = "SELECT data FROM chunk WHERE message = ?1 ORDER BY number";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query([message])?;
+    while let Some(row) = rows.next()? {
+        each(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(())
+}
+
+fn place_of(connection: &Connection, mailbox: MailboxId, uid: Uid) -> Result<Option<Place>> {
+    let sql = "SELECT message.id, entry.prefix, length(message.body), message.size
+               FROM entry JOIN message ON message.id = entry.message WHERE entry.mailbox = ?1 AND entry.uid = ?2";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row(params![mailbox, uid], |row| {
+            Ok(Place {
+                message: row.get(0)?,
+                prefix: row.get(1)?,
+                first: row.get::<_, i64>(2)? as u64,
+                size: row.get::<_, i64>(3)? as u64,
+            })
+        });
+    Ok(found.optional()?)
+}
+
+fn clipped(range: Range<u64>, size: u64) -> Range<u64> {
+    let start = range.start.min(size);
+    let end = range
+        .end
+        .clamp(start, size)
+        .min(start.saturating_add(READ_OCTETS_MAX));
+    start..end
+}
+
+/// Keeps one blob handle open: to move it to another row is much cheaper than to open one.
+struct PieceReader<'a> {
+    connection: &'a Connection,
+    blob: Option<Blob<'a>>,
+}
+
+impl PieceReader<'_> {
+    fn read(&mut self, place: &Place, range: Range<u64>) -> Result<Vec<u8>> {
+        let mut octets = Vec::with_capacity((range.end - range.start) as usize);
+        let prefix = place.prefix.len() as u64;
+        if range.start < prefix {
+            octets.extend_from_slice(
+                &place.prefix[range.start as usize..range.end.min(prefix) as usize],
+            );
+        }
+        let (start, end) = (
+            range.start.max(prefix) - prefix,
+            range.end.max(prefix) - prefix,
+        );
+        if start < end.min(place.first) {
+            self.read_first(place.message, start..end.min(place.first), &mut octets)?;
+        }
+        if end > place.first {
+            let (start, end) = (start.max(place.first) - place.first, end - place.first);
+            read_chunks(self.connection, place.message, start..end, &mut octets)?;
+        }
+        Ok(octets)
+    }
+
+    fn read_first(&mut self, message: i64, range: Range<u64>, octets: &mut Vec<u8>) -> Result<()> {
+        let blob = match &mut self.blob {
+            Some(blob) => {
+                blob.reopen(message)?;
+                blob
+            }
+            None => self.blob.insert(
+                self.connection
+                    .blob_open(MAIN_DB, "message", "body", message, true)?,
+            ),
+        };
+        let at = octets.len();
+        octets.resize(at + (range.end - range.start) as usize, 0);
+        blob.read_at_exact(&mut octets[at..], range.start as usize)?;
+        Ok(())
+    }
+}
+
+fn read_chunks(
+    connection: &Connection,
+    message: i64,
+    range: Range<u64>,
+    octets: &mut Vec<u8>,
+) -> Result<()> {
+    let piece = PIECE_OCTETS as u64;
+    let sql = "SELECT data FROM chunk WHERE message = ?1 AND number = ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    for number in range.start / piece..=(range.end - 1) / piece {
+        let mut rows = select.query(params![message, number as i64])?;
+        let missing = || Error::Corrupt(format!("a piece of message {message} is missing"));
+        let row = rows.next()?.ok_or_else(missing)?;
+        let data = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        let from = range
+            .start
+            .saturating_sub(number * piece)
+            .min(data.len() as u64);
+        let to = (range.end - number * piece).min(data.len() as u64);
+        octets.extend_from_slice(&data[from as usize..to as usize]);
+    }
+    Ok(())
+}
