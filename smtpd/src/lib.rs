@@ -1,6 +1,28 @@
-//! `smtpd`.
+//! smtpd: mail comes in by SMTP, from other servers (port 25) and from our users (ports 465 and 587).
+//!
+//! When it says 250 to a message, the message lies durable in its recipients' mailboxes, in the outbound queue, or both. What
+//! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
+//!
+//! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
+//! `reject` (every word that is said), `limits`.
+//!
+//! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
 
+pub mod answer;
+pub mod envelope;
 pub mod grammar;
 pub mod limits;
 pub mod message;
 pub mod reject;
+pub mod role;
+pub mod session;
+
+pub use role::PROGRAM;
+
+use daemon::service::{Failed, Listeners, Service};
+use session::SmtpSession;
+
+/// Serves until the daemon is told to stop.
+pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
+    daemon::service::serve(service, listeners, SmtpSession::new).await
+}

@@ -22,9 +22,6 @@ pub const DOMAIN_OCTETS_MAX: usize = 255;
 /// A header section. RFC 5321 sets no limit; the largest of real mail have some hundred KiB of trace and recipients.
 pub const HEADER_OCTETS_MAX: usize = 1 << 20;
 
-/// `Received` fields in a message: more is a loop (RFC 5321 §6.3 wants at least 100).
-pub const RECEIVED_FIELDS_MAX: usize = 100;
-
 /// `Delivered-To` fields that name one of our recipients: more is a loop. Not one, because people do
 /// resend messages to themselves with all their fields.
 pub const DELIVERED_TO_FIELDS_MAX: usize = 10;
@@ -32,17 +29,11 @@ pub const DELIVERED_TO_FIELDS_MAX: usize = 10;
 /// Octets that are read and thrown away behind a message that is already refused, before the connection is closed.
 pub const DISCARD_OCTETS_MAX: u64 = 256 << 20;
 
-/// Mistakes between two accepted messages.
-pub const ERRORS_MAX: u32 = 20;
-
 /// Commands between two accepted messages, beside one for each recipient that is allowed.
-pub const COMMANDS_MAX: u32 = 1000;
+pub const COMMANDS_MAX: usize = 1000;
 
-/// MAIL commands in one session; announced as MAILMAX (RFC 9422 §4.1).
-pub const MAILS_MAX: u32 = 100_000;
+/// Accounts and foreign addresses that one message goes to in all, after aliases are expanded.
+pub const DESTINATIONS_MAX: usize = 10_000;
 
-/// Seconds that a client may take for its next command (RFC 5321 §4.5.3.2.7).
-pub const COMMAND_SECONDS_MAX: u64 = 300;
-
-/// Seconds that a client may be silent within a message (RFC 5321 §4.5.3.2.5 gives the client 180 for each block).
-pub const BODY_SECONDS_MAX: u64 = 300;
+/// What we add to a message in front of its header section, beyond the size limit that holds for the client.
+pub const ADDED_OCTETS_MAX: u64 = 64 << 10;

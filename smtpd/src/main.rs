@@ -1,3 +1,7 @@
 //! The `smtpd` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::service::main(&smtpd::PROGRAM, smtpd::run)
+}

@@ -18,6 +18,8 @@ pub enum Reject {
     LineEnding,
     /// The command cannot come now.
     Sequence(Sequence),
+    /// EXPN, which would tell who is behind an address.
+    Expn,
     /// STARTTLS where there is no certificate or no such service.
     TlsUnavailable,
     /// AUTH where it is not offered.
@@ -44,8 +46,6 @@ pub enum Reject {
     MailboxUnknown,
     /// A foreign address, and the client has not logged in.
     RelayDenied,
-    /// The account is switched off.
-    MailboxDisabled,
     /// The mailbox is full.
     OverQuota,
     /// The aliases of the recipient lead in a circle.
@@ -72,8 +72,10 @@ pub enum Reject {
     TooManyCommands,
     /// Nobody knows where the next command begins: a chunk of unreadable length.
     OutOfStep,
-    /// A chunk so large that reading it to its end makes no sense.
-    ChunkTooBig,
+    /// More octets than it makes sense to read to their end.
+    Overrun,
+    /// A line without end.
+    Endless,
     /// Nothing came for too long, or too slowly.
     Timeout,
     /// The daemon is stopping.
@@ -95,8 +97,6 @@ pub enum Sequence {
     TransactionOpen,
     /// BDAT has begun; only BDAT can go on (RFC 3030 §2).
     ChunksOpen,
-    /// The transaction has failed; RSET first (RFC 3030 §2).
-    ResetFirst,
     /// The message is BINARYMIME, which DATA cannot carry (RFC 3030 §3).
     BinaryNeedsChunks,
     /// TLS is on already (RFC 3207 §4.2).
@@ -147,7 +147,7 @@ impl From<Sequence> for Reject {
 
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.facts().word)
+        f.write_str(self.word())
     }
 }
 
@@ -177,9 +177,20 @@ fn facts(
 }
 
 impl Reject {
+    /// What a client is told of an error of the store; the error itself is for the log alone.
+    pub fn store(doing: &'static str, error: &store::Error) -> Reject {
+        tracing::error!(%error, doing, "the store failed");
+        Reject::StoreUnavailable
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         self.facts().fault
+    }
+
+    /// A word for logs and metrics.
+    pub fn word(&self) -> &'static str {
+        self.facts().word
     }
 
     /// The reply.
@@ -195,7 +206,7 @@ impl Reject {
 
     /// Whether the session ends with it.
     pub fn is_final(&self) -> bool {
-        self.facts().code == 421 || matches!(self, Reject::ChunkTooBig)
+        self.facts().code == 421 || matches!(self, Reject::Overrun)
     }
 
     fn facts(&self) -> Facts {
@@ -213,6 +224,7 @@ impl Reject {
                 (5, 2),
                 "Lines must end with CR LF",
             ),
+            Reject::Expn => facts(Policy, "expn", 502, (5, 1), "EXPN is not available here"),
             Reject::TlsUnavailable => facts(
                 Client,
                 "tls-unavailable",
@@ -290,13 +302,6 @@ impl Reject {
                 "No such mailbox here",
             ),
             Reject::RelayDenied => facts(Policy, "relay-denied", 550, (7, 1), "Relaying denied"),
-            Reject::MailboxDisabled => facts(
-                Policy,
-                "mailbox-disabled",
-                550,
-                (2, 1),
-                "Mailbox does not accept mail",
-            ),
             Reject::OverQuota => facts(Policy, "over-quota", 452, (2, 2), "Mailbox is full"),
             Reject::AliasLoop => {
                 facts(Server, "alias-loop", 550, (4, 6), "Address leads to itself")
@@ -370,12 +375,19 @@ impl Reject {
                 (5, 4),
                 "Unreadable chunk size, closing",
             ),
-            Reject::ChunkTooBig => facts(
+            Reject::Overrun => facts(
                 Client,
-                "chunk-too-big",
+                "overrun",
                 552,
                 (3, 4),
-                "Chunk too big, closing",
+                "Message far too big, closing",
+            ),
+            Reject::Endless => facts(
+                Connection,
+                "endless",
+                421,
+                (5, 2),
+                "Line without end, closing",
             ),
             Reject::Timeout => facts(Connection, "timeout", 421, (4, 2), "Too slow, closing"),
             Reject::Shutdown => facts(
@@ -454,7 +466,6 @@ fn sequence_text(sequence: Sequence) -> &'static str {
         Sequence::RcptFirst => "RCPT first",
         Sequence::TransactionOpen => "A transaction is open already",
         Sequence::ChunksOpen => "BDAT has begun, go on with BDAT or RSET",
-        Sequence::ResetFirst => "The transaction has failed, RSET first",
         Sequence::BinaryNeedsChunks => "BINARYMIME needs BDAT",
         Sequence::TlsAlready => "TLS is on already",
         Sequence::LoginAlready => "Authenticated already",

@@ -1,4 +1,15 @@
 //! From the octets of a message to a message in the store.
+//!
+//! ```text
+//! chunks ─► Intake ─► header section held, fields removed ─► store::Draft ◄─ body, as it streams
+//!              │
+//!              └─ end of data ─► checks ─► fields added on top ─► one store.accept(...) ─► queue id
+//! ```
+//!
+//! `intake` reads, `header` looks, `compose` and `trace` write the fields that we add, `delivery` commits.
 
+pub mod compose;
+pub mod delivery;
 pub mod header;
+pub mod intake;
 pub mod trace;

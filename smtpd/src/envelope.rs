@@ -1,0 +1,117 @@
+//! The envelope of a transaction: from whom, to whom, and where that leads.
+//!
+//! Each destination appears once, however many recipients and aliases lead there. Nothing here asks the store; `rcpt` does, and
+//! adds the answer.
+
+use std::collections::HashSet;
+
+use store::{AccountId, ResolvedAccount};
+
+use crate::grammar::{ClientName, ForwardPath, MailParameters, ReversePath};
+use crate::limits::DESTINATIONS_MAX;
+use crate::reject::Reject;
+
+/// How the client introduced itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The name it gave.
+    pub name: ClientName,
+    /// By EHLO, not HELO.
+    pub extended: bool,
+}
+
+/// The envelope, from MAIL on.
+#[derive(Debug)]
+pub struct Envelope {
+    /// Who sends.
+    pub client: Client,
+    /// The sender.
+    pub sender: ReversePath,
+    /// What MAIL said of the message.
+    pub parameters: MailParameters,
+    /// RCPT commands so far, refused ones too.
+    pub attempts: usize,
+    /// Recipients that were accepted.
+    pub accepted: usize,
+    /// The first of them.
+    pub first: Option<ForwardPath>,
+    /// Accounts here, each once, with the address by which it was reached first.
+    pub deliveries: Vec<Delivery>,
+    /// Recipients elsewhere, each once.
+    pub relays: Vec<store::Relay>,
+    accounts: HashSet<AccountId>,
+    remotes: HashSet<String>,
+}
+
+/// A copy for an account.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whose.
+    pub account: AccountId,
+    /// What stands in `Delivered-To`.
+    pub address: String,
+}
+
+impl Envelope {
+    /// An envelope without recipients.
+    pub fn new(client: Client, sender: ReversePath, parameters: MailParameters) -> Envelope {
+        Envelope {
+            client,
+            sender,
+            parameters,
+            attempts: 0,
+            accepted: 0,
+            first: None,
+            deliveries: Vec::new(),
+            relays: Vec::new(),
+            accounts: HashSet::new(),
+            remotes: HashSet::new(),
+        }
+    }
+
+    /// Adds a recipient with all that it leads to, or nothing of it.
+    pub fn add(
+        &mut self,
+        recipient: ForwardPath,
+        accounts: Vec<ResolvedAccount>,
+        relays: Vec<store::Relay>,
+    ) -> Result<(), Reject> {
+        let destinations = self.deliveries.len() + self.relays.len();
+        if destinations + accounts.len() + relays.len() > DESTINATIONS_MAX {
+            return Err(Reject::TooManyRecipients);
+        }
+        for ResolvedAccount {
+            account, address, ..
+        } in accounts
+        {
+            if self.accounts.insert(account) {
+                self.deliveries.push(Delivery {
+                    account,
+                    address: address.to_string(),
+                });
+            }
+        }
+        for relay in relays {
+            if self.remotes.insert(relay.recipient.clone()) {
+                self.relays.push(relay);
+            }
+        }
+        self.accepted += 1;
+        self.first.get_or_insert(recipient);
+        Ok(())
+    }
+
+    /// The recipient, if there is only one.
+    pub fn only_recipient(&self) -> Option<String> {
+        let first = self.first.as_ref().filter(|_| self.accepted == 1)?;
+        Some(first.to_string().trim_matches(['<', '>']).to_owned())
+    }
+
+    /// The reverse-path without angle brackets; empty for the null path.
+    pub fn reverse_path(&self) -> String {
+        match &self.sender {
+            ReversePath::Null => String::new(),
+            ReversePath::Mailbox(mailbox) => mailbox.to_string(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! End of data: from a whole message and its envelope to one durable `store.accept`.
+//!
+//! The order is fixed: checks, which may refuse or add fields; the fields of a submission; the trace on top; then the store,
+//! which files each copy and queues each relay in one transaction. What has not returned from here is not accepted.
+
+use std::net::IpAddr;
+
+use store::{Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, Store};
+
+use super::compose::{date_now, missing_fields};
+use super::intake::Message;
+use super::trace::{Arrival, Protocol, delivery_prefix, received};
+use crate::envelope::{Delivery, Envelope};
+use crate::grammar::{Body, ReversePath};
+use crate::reject::Reject;
+
+/// Where a message comes from, apart from its envelope.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Our own name.
+    pub hostname: &'a str,
+    /// Where the connection came from.
+    pub address: IpAddr,
+    /// TLS version and cipher suite.
+    pub tls: Option<(&'a str, &'a str)>,
+    /// Who has logged in: the message is then a submission.
+    pub account: Option<AccountId>,
+}
+
+/// Takes responsibility for the message; gives the queue id.
+pub async fn deliver(
+    store: &Store,
+    source: Source<'_>,
+    envelope: Envelope,
+    message: Message,
+) -> Result<MessageId, Reject> {
+    let Message { mut draft, header } = message;
+    let id = draft.id().printed();
+    let date = date_now();
+
+    // Checks of what comes in, and signatures of what goes out, belong here: they see header and draft, and
+    // either refuse or prepend fields below the trace.
+
+    let mut fields = trace(&source, &envelope, &id, &date);
+    if source.account.is_some() {
+        fields += &missing_fields(&header, &id, source.hostname, &date);
+    }
+    let failed = |error: store::Error| Reject::store("acceptance of a message", &error);
+    draft.prepend(fields.as_bytes()).map_err(failed)?;
+    let message = draft.seal().await.map_err(failed)?;
+    let accepted = store
+        .accept(acceptance(&source, envelope, message))
+        .await
+        .map_err(failed)?;
+    Ok(accepted.id)
+}
+
+fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> String {
+    let recipient = envelope.only_recipient();
+    received(&Arrival {
+        client: &envelope.client.name,
+        address: source.address,
+        protocol: Protocol {
+            extended: envelope.client.extended,
+            utf8: envelope.parameters.utf8,
+            tls: source.tls.is_some(),
+            login: source.account.is_some(),
+        },
+        tls: source.tls,
+        hostname: source.hostname,
+        id,
+        recipient: recipient.as_deref(),
+        date,
+    })
+}
+
+fn acceptance(source: &Source<'_>, envelope: Envelope, message: store::Sealed) -> Acceptance {
+    Acceptance {
+        message,
+        reverse_path: envelope.reverse_path(),
+        account: source.account,
+        filings: envelope
+            .deliveries
+            .iter()
+            .map(|delivery| filing(&envelope.sender, delivery))
+            .collect(),
+        relays: envelope.relays,
+        envelope_id: None,
+        return_content: None,
+        smtputf8: envelope.parameters.utf8,
+        body: match envelope.parameters.body.unwrap_or_default() {
+            Body::SevenBit => BodyKind::SevenBit,
+            Body::EightBitMime => BodyKind::EightBitMime,
+            Body::BinaryMime => BodyKind::BinaryMime,
+        },
+    }
+}
+
+fn filing(sender: &ReversePath, delivery: &Delivery) -> Filing {
+    Filing {
+        account: delivery.account,
+        target: FilingTarget::Inbox,
+        prefix: delivery_prefix(sender, &delivery.address),
+        flags: Flags::NONE,
+    }
+}

@@ -1,0 +1,91 @@
+//! EHLO and HELO, and what is announced.
+//!
+//! Announced is what works on this port in this state, and nothing else. An extension that the operator hides is not
+//! announced; it still works, because a client that uses what it was not offered is not to be confused further.
+
+use daemon::sasl;
+
+use super::SmtpSession;
+use super::state::State;
+use crate::answer::Answer;
+use crate::envelope::Client;
+use crate::grammar::ClientName;
+use crate::role::Role;
+
+impl SmtpSession {
+    pub(super) fn ehlo(&mut self, name: ClientName) -> Answer {
+        // Also ends a transaction (RFC 5321 §4.1.4).
+        self.state = State::Greeted(Client {
+            name,
+            extended: true,
+        });
+        Answer::Extensions(self.extensions())
+    }
+
+    pub(super) fn helo(&mut self, name: ClientName) -> Answer {
+        self.state = State::Greeted(Client {
+            name,
+            extended: false,
+        });
+        Answer::Hello
+    }
+
+    fn extensions(&self) -> Vec<String> {
+        let config = &self.connection.config;
+        let mut lines: Vec<String> = vec![
+            "PIPELINING".into(),
+            format!("SIZE {}", config.limits.message_octets),
+        ];
+        lines.extend(
+            [
+                "8BITMIME",
+                "SMTPUTF8",
+                "ENHANCEDSTATUSCODES",
+                "CHUNKING",
+                "BINARYMIME",
+            ]
+            .map(String::from),
+        );
+        if self.tls.is_none() && self.connection.starttls_offered() {
+            lines.push("STARTTLS".into());
+        }
+        let mechanisms: Vec<&str> = self
+            .mechanisms()
+            .iter()
+            .map(|mechanism| mechanism.name())
+            .collect();
+        if !mechanisms.is_empty() {
+            lines.push(format!("AUTH {}", mechanisms.join(" ")));
+        }
+        // RFC 9422 §4.
+        lines.push(format!(
+            "LIMITS MAILMAX={} RCPTMAX={}",
+            config.smtpd.transactions_max, config.smtpd.recipients_max
+        ));
+        lines.push("HELP".into());
+        lines.retain(|line| !self.is_hidden(line));
+        lines
+    }
+
+    fn is_hidden(&self, line: &str) -> bool {
+        let keyword = line.split(' ').next().unwrap_or(line);
+        self.connection
+            .config
+            .smtpd
+            .hide_extensions
+            .iter()
+            .any(|hidden| hidden.eq_ignore_ascii_case(keyword))
+    }
+
+    /// What AUTH can use now. Nothing on port 25, where nobody has a reason to log in, and nothing once logged in.
+    pub(super) fn mechanisms(&self) -> Vec<sasl::Mechanism> {
+        match self.role {
+            Role::Submission => sasl::mechanisms(
+                &self.connection.config,
+                self.tls.as_ref(),
+                &self.connection.peer,
+            ),
+            Role::Receive => Vec::new(),
+        }
+    }
+}

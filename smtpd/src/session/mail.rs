@@ -1,0 +1,165 @@
+//! MAIL and RCPT: who may send, and where each recipient leads.
+//!
+//! Everything that can be refused is refused here, before the message comes, and never bounced later. Relaying needs a login,
+//! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
+//! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
+
+use store::{Address, Relay, Resolution, ResolvedAccount};
+
+use super::SmtpSession;
+use super::state::State;
+use crate::answer::Answer;
+use crate::envelope::Envelope;
+use crate::grammar::{
+    ForwardPath, Host, MailParameters, Mailbox, PathKind, ReversePath, SyntaxError,
+};
+use crate::reject::{Reject, Sequence};
+
+impl SmtpSession {
+    pub(super) async fn mail(
+        &mut self,
+        from: ReversePath,
+        parameters: MailParameters,
+    ) -> Result<Answer, Reject> {
+        let config = &self.connection.config;
+        if self.tally.mails >= config.smtpd.transactions_max {
+            return Err(Reject::TooManyCommands);
+        }
+        if parameters
+            .size
+            .is_some_and(|size| size > config.limits.message_octets)
+        {
+            return Err(Reject::MessageTooBig);
+        }
+        self.check_sender(&from).await?;
+        let State::Greeted(client) = &self.state else {
+            return Err(Sequence::HelloFirst.into());
+        };
+        self.tally.mails += 1;
+        self.state = State::Mail(Box::new(Envelope::new(client.clone(), from, parameters)));
+        Ok(Answer::SenderOk)
+    }
+
+    /// Whoever has logged in sends as himself (RFC 6409 §6.1), or as nobody: clients answer requests for a disposition
+    /// notification with the null path (RFC 8098 §3).
+    async fn check_sender(&self, from: &ReversePath) -> Result<(), Reject> {
+        let (Some(identity), ReversePath::Mailbox(mailbox)) = (&self.login, from) else {
+            return Ok(());
+        };
+        let address = local_address(mailbox).ok_or(Reject::SenderNotOwned)?;
+        match self
+            .connection
+            .service
+            .store
+            .may_send_as(identity.account, &address)
+            .await
+        {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Reject::SenderNotOwned),
+            Err(error) => Err(Reject::store("check of a sender", &error)),
+        }
+    }
+
+    pub(super) async fn rcpt(&mut self, to: ForwardPath) -> Result<Answer, Reject> {
+        let State::Mail(envelope) = &mut self.state else {
+            return Err(Sequence::ChunksOpen.into());
+        };
+        envelope.attempts += 1;
+        if envelope.accepted >= self.connection.config.smtpd.recipients_max {
+            return Err(Reject::TooManyRecipients);
+        }
+        if !to.is_ascii() && !envelope.parameters.utf8 {
+            return Err(SyntaxError::NeedsUtf8(PathKind::Forward).into());
+        }
+        let resolution = resolve(&self.connection.service.store, &to).await?;
+        match resolution {
+            Resolution::Resolved { accounts, remotes } => {
+                check_room(&accounts, envelope.parameters.size)?;
+                let relays = remotes.iter().map(forward).collect();
+                envelope.add(to, accounts, relays)?;
+            }
+            Resolution::NotLocal if self.login.is_some() => {
+                let relays = relay(&to).into_iter().collect();
+                envelope.add(to, Vec::new(), relays)?;
+            }
+            Resolution::NotLocal => return Err(Reject::RelayDenied),
+            Resolution::Unknown => return Err(Reject::MailboxUnknown),
+            Resolution::Loop => return Err(Reject::AliasLoop),
+        }
+        Ok(Answer::RecipientOk)
+    }
+}
+
+async fn resolve(store: &store::Store, to: &ForwardPath) -> Result<Resolution, Reject> {
+    let resolution = match to {
+        ForwardPath::Postmaster => store.resolve_postmaster().await,
+        ForwardPath::Mailbox(mailbox) => match (local_address(mailbox), &mailbox.host) {
+            (Some(address), _) => store.resolve(&address).await,
+            (None, Host::Domain(domain)) => return unaddressable(store, domain).await,
+            (None, Host::Literal(_) | Host::OtherLiteral(_)) => Ok(Resolution::NotLocal),
+        },
+    };
+    resolution.map_err(|error| Reject::store("resolution of a recipient", &error))
+}
+
+/// An address that no account can have, by its local part or its domain: unknown if the domain is ours.
+async fn unaddressable(store: &store::Store, domain: &str) -> Result<Resolution, Reject> {
+    let Ok(address) = Address::from_parts("postmaster", domain) else {
+        return Err(SyntaxError::Path(PathKind::Forward).into());
+    };
+    match store.resolve(&address).await {
+        Ok(Resolution::NotLocal) => Ok(Resolution::NotLocal),
+        Ok(_) => Ok(Resolution::Unknown),
+        Err(error) => Err(Reject::store("resolution of a recipient", &error)),
+    }
+}
+
+/// The address as the store compares addresses; nothing if no account can have it.
+fn local_address(mailbox: &Mailbox) -> Option<Address> {
+    match &mailbox.host {
+        Host::Domain(domain) => Address::from_parts(&mailbox.local, domain).ok(),
+        Host::Literal(_) | Host::OtherLiteral(_) => None,
+    }
+}
+
+/// One full mailbox among those that an alias leads to refuses the recipient: to deliver to the others only would lose the
+/// message for this one, and the sender would not learn of it.
+fn check_room(accounts: &[ResolvedAccount], size: Option<u64>) -> Result<(), Reject> {
+    let is_full = |account: &ResolvedAccount| {
+        let too_small = account
+            .octets_left
+            .is_some_and(|left| size.is_some_and(|size| size > left));
+        account.over_quota || too_small
+    };
+    match accounts.iter().any(is_full) {
+        true => Err(Reject::OverQuota),
+        false => Ok(()),
+    }
+}
+
+/// An alias leads elsewhere.
+fn forward(remote: &Address) -> Relay {
+    Relay {
+        recipient: remote.to_string(),
+        domain: remote.domain().to_owned(),
+        original: None,
+        notify: None,
+    }
+}
+
+/// A recipient elsewhere, as the client wrote it.
+fn relay(to: &ForwardPath) -> Option<Relay> {
+    let ForwardPath::Mailbox(mailbox) = to else {
+        return None;
+    };
+    let domain = match &mailbox.host {
+        Host::Domain(name) => store::normal_domain(name).ok()?,
+        literal => literal.to_string(),
+    };
+    Some(Relay {
+        recipient: mailbox.to_string(),
+        domain,
+        original: None,
+        notify: None,
+    })
+}

@@ -1,0 +1,258 @@
+//! One SMTP session: states, and what each command does in them.
+//!
+//! ```text
+//! frame ─► parse ─► gate ─► handler: ask store or policy, commit the new state ─► Answer | Reject ─► reply
+//! ```
+//!
+//! A handler returns an [`Answer`] or a [`Reject`] and never writes; `reply` and `refuse` below are the only places that do.
+//! After a mistake of any kind the session is in the state that it was in before, unless the handler says otherwise.
+//!
+//! Not here: framing, TLS, deadlines, shutdown (`daemon`), the words themselves (`grammar`), messages (`message`).
+
+mod auth;
+mod data;
+mod gate;
+mod hello;
+mod mail;
+mod state;
+
+use std::time::Duration;
+
+use daemon::output::{Encode, Output};
+use daemon::sasl::Identity;
+use daemon::service::Connection;
+use daemon::session::{Farewell, Frame, Framing, LineEnding, Next, Session, Summary};
+use daemon::wire::TlsInfo;
+
+use crate::answer::Answer;
+use crate::grammar::{Command, Reply, parse_command};
+use crate::limits::{AUTH_LINE_OCTETS_MAX, COMMAND_OCTETS_MAX, COMMANDS_MAX};
+use crate::reject::{Reject, Sequence};
+use crate::role::Role;
+use state::State;
+
+/// A connection's SMTP session.
+pub struct SmtpSession {
+    connection: Connection,
+    role: Role,
+    tls: Option<TlsInfo>,
+    state: State,
+    /// Who has logged in. Outlives EHLO and RSET, not STARTTLS.
+    login: Option<Identity>,
+    tally: Tally,
+}
+
+/// What has been counted, for limits and for the log.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Messages accepted.
+    messages: u64,
+    /// Copies filed and relays queued.
+    recipients: u64,
+    /// Commands refused in all.
+    rejects: u64,
+    /// Transactions begun.
+    mails: usize,
+    /// Commands refused since the last accepted message.
+    errors: usize,
+    /// Commands since the last accepted message.
+    commands: usize,
+}
+
+impl SmtpSession {
+    /// A session for a new connection.
+    pub fn new(connection: Connection) -> SmtpSession {
+        let role = Role::of(connection.listener);
+        let tls = connection.tls.clone();
+        SmtpSession {
+            connection,
+            role,
+            tls,
+            state: State::Connected,
+            login: None,
+            tally: Tally::default(),
+        }
+    }
+
+    async fn command(&mut self, line: &[u8]) -> Result<Answer, Reject> {
+        if let State::Authenticating(..) = self.state {
+            return self.auth_response(line).await;
+        }
+        self.count_command()?;
+        let command = parse_command(line)?;
+        // The octets of a chunk come whatever is wrong with its command, so it has a gate of its own.
+        if let Command::Bdat { octets, last } = command {
+            return self.bdat(octets, last);
+        }
+        self.gate(&command)?;
+        match command {
+            Command::Ehlo(name) => Ok(self.ehlo(name)),
+            Command::Helo(name) => Ok(self.helo(name)),
+            Command::Mail { from, parameters } => self.mail(from, parameters).await,
+            Command::Rcpt { to, .. } => self.rcpt(to).await,
+            Command::Data => self.data(),
+            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial).await,
+            Command::StartTls => self.starttls(),
+            Command::Rset => {
+                self.reset();
+                Ok(Answer::Reset)
+            }
+            Command::Vrfy => Ok(Answer::CannotVerify),
+            Command::Expn => Err(Reject::Expn),
+            Command::Noop => Ok(Answer::Nothing),
+            Command::Help => Ok(Answer::Help),
+            Command::Quit => Ok(Answer::Goodbye),
+            Command::Bdat { .. } => Err(Sequence::MailFirst.into()),
+        }
+    }
+
+    /// Ends the transaction, if there is one (RFC 5321 §4.1.1.5).
+    fn reset(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Connected).into_client() {
+            Some(client) => State::Greeted(client),
+            None => State::Connected,
+        };
+    }
+
+    fn starttls(&mut self) -> Result<Answer, Reject> {
+        match (&self.tls, self.connection.starttls_offered()) {
+            (Some(_), _) => Err(Sequence::TlsAlready.into()),
+            (None, false) => Err(Reject::TlsUnavailable),
+            (None, true) => Ok(Answer::ReadyForTls),
+        }
+    }
+
+    fn count_command(&mut self) -> Result<(), Reject> {
+        self.tally.commands += 1;
+        match self.tally.commands > COMMANDS_MAX + self.connection.config.smtpd.recipients_max {
+            true => Err(Reject::TooManyCommands),
+            false => Ok(()),
+        }
+    }
+
+    fn answer(&mut self, result: Result<Answer, Reject>, out: &mut Output) -> Next {
+        match result {
+            Ok(answer) => {
+                if let Some(reply) = answer.reply(&self.connection.config.hostname) {
+                    out.put(&reply);
+                }
+                answer.next()
+            }
+            Err(reject) => self.refuse(reject, out),
+        }
+    }
+
+    /// Says no. After too many mistakes that is the last thing said.
+    fn refuse(&mut self, reject: Reject, out: &mut Output) -> Next {
+        self.tally.rejects += 1;
+        self.tally.errors += 1;
+        self.put_reject(&reject, out);
+        if reject.is_final() {
+            return Next::Close;
+        }
+        if self.tally.errors > self.connection.config.smtpd.errors_max {
+            self.put_reject(&Reject::TooManyErrors, out);
+            return Next::Close;
+        }
+        Next::Continue
+    }
+
+    fn put_reject(&self, reject: &Reject, out: &mut Output) {
+        let fault = reject.fault().as_str();
+        tracing::info!(reason = %reject, fault, "refused");
+        metrics::counter!("smtpd_rejects_total", "reason" => reject.word(), "fault" => fault)
+            .increment(1);
+        out.put(
+            &reject
+                .reply()
+                .noted(format_args!(" [{}]", self.connection.id)),
+        );
+    }
+}
+
+impl Session for SmtpSession {
+    async fn greet(&mut self, out: &mut Output) -> Next {
+        self.answer(Ok(Answer::Greeting), out)
+    }
+
+    fn framing(&self) -> Framing {
+        match &self.state {
+            State::Data(..) => Framing::Dot,
+            State::Chunk { octets, .. } | State::Discarding { octets, .. } => {
+                Framing::Octets { remaining: *octets }
+            }
+            State::Authenticating(..) => Framing::Line {
+                octets_max: AUTH_LINE_OCTETS_MAX,
+            },
+            _ if self.role == Role::Submission => Framing::Line {
+                octets_max: AUTH_LINE_OCTETS_MAX,
+            },
+            _ => Framing::Line {
+                octets_max: COMMAND_OCTETS_MAX,
+            },
+        }
+    }
+
+    async fn handle(&mut self, frame: Frame<'_>, out: &mut Output) -> Next {
+        let result = match frame {
+            Frame::Line {
+                text,
+                ending: LineEnding::Crlf,
+            } => self.command(text).await,
+            Frame::Line {
+                ending: LineEnding::BareLf,
+                ..
+            } => Err(self.line_fault(Reject::LineEnding)),
+            Frame::LineTooLong => Err(self.line_fault(Reject::LineTooLong)),
+            Frame::Chunk(octets) => return self.body_octets(octets, out).await,
+            Frame::BodyEnd { bare_newline } => self.body_end(bare_newline).await,
+        };
+        self.answer(result, out)
+    }
+
+    fn tls_started(&mut self, tls: &TlsInfo) {
+        self.tls = Some(tls.clone());
+        self.state = State::Connected;
+        self.login = None;
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.connection.config.smtpd.idle_seconds)
+    }
+
+    fn farewell(&mut self, why: Farewell, out: &mut Output) {
+        let reject = match why {
+            Farewell::Timeout | Farewell::TooSlow => Reject::Timeout,
+            Farewell::Shutdown => Reject::Shutdown,
+            Farewell::Busy => Reject::Busy,
+            Farewell::InputFault => Reject::Endless,
+        };
+        self.put_reject(&reject, out);
+    }
+
+    fn summary(&self) -> Summary {
+        let Tally {
+            messages,
+            recipients,
+            rejects,
+            ..
+        } = self.tally;
+        Summary {
+            user: self
+                .login
+                .as_ref()
+                .map(|identity| identity.address.to_string()),
+            counts: vec![
+                ("messages", messages),
+                ("recipients", recipients),
+                ("refused", rejects),
+            ],
+        }
+    }
+}
+
+impl Encode for Reply {
+    fn encode(&self, into: &mut Vec<u8>) {
+        Reply::encode(self, into);
+    }
+}
