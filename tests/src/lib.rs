@@ -1,1 +1,7 @@
-//! Placeholder.
+//! What Pennyblack's tests stand on: the dialogue language, client connections, and the harness that runs the daemons.
+//!
+//! Tests use the programs and their sockets as anybody else does; nothing here looks inside them.
+
+pub mod chat;
+pub mod link;
+pub mod tls;

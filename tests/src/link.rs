@@ -1,0 +1,234 @@
+//! One client connection: bytes out, lines and responses in, TLS when asked for. Blocking, with a deadline on every wait.
+//!
+//! It frames what the server says (lines ended by CRLF; for IMAP, responses with their literals) and judges nothing
+//! else. A line that ends in a bare LF is given with it, so that it matches nothing.
+
+use crate::chat::Protocol;
+use crate::tls::trusting_client;
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A connection to the server under test.
+pub struct Link {
+    stream: Stream,
+    /// Received and not yet asked for.
+    input: Vec<u8>,
+    /// What is spoken.
+    pub protocol: Protocol,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+/// Why nothing more can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The time was over; what had come is still there.
+    #[error("nothing came in time")]
+    Timeout,
+    /// The server closed the connection.
+    #[error("the server closed the connection")]
+    Eof,
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+}
+
+/// How long a connection may take to be made, on loopback.
+const CONNECT_SECONDS_MAX: u64 = 10;
+
+impl Link {
+    /// Connects, from the address `from` if there is one.
+    pub fn connect(to: SocketAddr, from: Option<IpAddr>, protocol: Protocol) -> io::Result<Link> {
+        let stream = match from {
+            None => TcpStream::connect_timeout(&to, Duration::from_secs(CONNECT_SECONDS_MAX))?,
+            Some(from) => connect_from(to, from)?,
+        };
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)))?;
+        Ok(Link {
+            stream: Stream::Plain(stream),
+            input: Vec::new(),
+            protocol,
+        })
+    }
+
+    /// Does a TLS handshake. Bytes that came before it and were not read are an error: they would be a reply that
+    /// was injected in plain text.
+    pub fn start_tls(self, name: &str) -> io::Result<Link> {
+        let Stream::Plain(mut socket) = self.stream else {
+            return Err(io::Error::other("TLS is already there"));
+        };
+        if !self.input.is_empty() {
+            return Err(io::Error::other(
+                "the server said more before the TLS handshake",
+            ));
+        }
+        let config = trusting_client().map_err(io::Error::other)?;
+        let name = name.to_owned().try_into().map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        socket.set_read_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)))?;
+        tls.complete_io(&mut socket)?;
+        let stream = Stream::Tls(Box::new(StreamOwned::new(tls, socket)));
+        Ok(Link {
+            stream,
+            input: Vec::new(),
+            protocol: self.protocol,
+        })
+    }
+
+    /// Sends all of `bytes`.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => {
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+
+    /// Tells the server that nothing more will be sent, and goes on reading.
+    pub fn finish_sending(&mut self) {
+        // The server may have closed already: what it does is seen by reading.
+        match &mut self.stream {
+            Stream::Plain(stream) => drop(stream.shutdown(Shutdown::Write)),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                drop(stream.flush());
+                drop(stream.sock.shutdown(Shutdown::Write));
+            }
+        }
+    }
+
+    /// The next line, or for IMAP the next response with its literals, without the CRLF at its end.
+    pub fn response(&mut self, within: Duration) -> Result<Vec<u8>, ReadError> {
+        let deadline = Instant::now() + within;
+        let end = self.response_end(deadline)?;
+        let mut response: Vec<u8> = self.input.drain(..end).collect();
+        if response.ends_with(b"\r\n") {
+            response.truncate(response.len() - 2);
+        }
+        Ok(response)
+    }
+
+    /// The next `count` octets.
+    pub fn octets(&mut self, count: usize, within: Duration) -> Result<Vec<u8>, ReadError> {
+        let deadline = Instant::now() + within;
+        while self.input.len() < count {
+            self.fill(deadline)?;
+        }
+        Ok(self.input.drain(..count).collect())
+    }
+
+    /// Received and not yet asked for.
+    pub fn waiting(&self) -> &[u8] {
+        &self.input
+    }
+
+    fn response_end(&mut self, deadline: Instant) -> Result<usize, ReadError> {
+        let mut from = 0;
+        loop {
+            let end = self.line_end(from, deadline)?;
+            let literal = match self.protocol {
+                Protocol::Imap => literal_octets(&self.input[from..end]),
+                Protocol::Smtp | Protocol::Pop3 => None,
+            };
+            let Some(octets) = literal else {
+                return Ok(end);
+            };
+            from = end + octets;
+            while self.input.len() < from {
+                self.fill(deadline)?;
+            }
+        }
+    }
+
+    fn line_end(&mut self, from: usize, deadline: Instant) -> Result<usize, ReadError> {
+        let mut searched = from;
+        loop {
+            if let Some(at) = self.input[searched..]
+                .iter()
+                .position(|&byte| byte == b'\n')
+            {
+                return Ok(searched + at + 1);
+            }
+            searched = self.input.len();
+            self.fill(deadline)?;
+        }
+    }
+
+    fn fill(&mut self, deadline: Instant) -> Result<(), ReadError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ReadError::Timeout);
+        }
+        let mut buffer = [0; 65536];
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => {
+                stream
+                    .set_read_timeout(Some(left))
+                    .map_err(ReadError::Broken)?;
+                stream.read(&mut buffer)
+            }
+            Stream::Tls(stream) => {
+                stream
+                    .sock
+                    .set_read_timeout(Some(left))
+                    .map_err(ReadError::Broken)?;
+                stream.read(&mut buffer)
+            }
+        };
+        match read {
+            Ok(0) => Err(ReadError::Eof),
+            Ok(count) => {
+                self.input.extend_from_slice(&buffer[..count]);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => Ok(()),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => Err(ReadError::Timeout),
+                // A reset, or TLS without its closing alert, is an end too for a dialogue.
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => Err(ReadError::Eof),
+                _ => Err(ReadError::Broken(error)),
+            },
+        }
+    }
+}
+
+/// The standard library cannot bind a socket before it connects; tokio can.
+fn connect_from(to: SocketAddr, from: IpAddr) -> io::Result<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        socket.connect(to).await?.into_std()
+    })?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// The octets of the literal that a line announces at its end: `{310}` CRLF.
+fn literal_octets(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"}\r\n")?;
+    let brace = line.iter().rposition(|&byte| byte == b'{')?;
+    std::str::from_utf8(&line[brace + 1..]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_seen_at_the_end_of_a_line_only() {
+        assert_eq!(literal_octets(b"* 1 FETCH (BODY[] {310}\r\n"), Some(310));
+        assert_eq!(literal_octets(b"* 1 FETCH (BODY[] {310} \r\n"), None);
+        assert_eq!(literal_octets(b"* OK {x}\r\n"), None);
+    }
+}

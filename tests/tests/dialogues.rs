@@ -1,0 +1,3 @@
+//! Each dialogue file is a test.
+
+fn main() {}
