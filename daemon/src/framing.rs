@@ -115,6 +115,11 @@ impl Framer {
         matches!(self.state, State::Dot { .. } | State::Octets { .. })
     }
 
+    /// True within a line of which something has come; `unread` is the input that is not used up.
+    pub fn in_line(&self, unread: &[u8]) -> bool {
+        matches!(self.state, State::Discarding { .. }) || (!self.in_body() && !unread.is_empty())
+    }
+
     /// Takes up the framing of the next frame. Has no effect within a frame.
     pub fn begin(&mut self, framing: Framing) {
         if !self.at_boundary() {

@@ -5,14 +5,26 @@
 //! from binding a socket to the last line of the log, happens here and exists once. This crate knows no command of
 //! any protocol, and it opens the store for authentication alone.
 
+mod admission;
 pub mod config;
 pub mod credential;
+mod deadline;
+pub mod drive;
 pub mod framing;
+mod input;
 pub mod limits;
+mod listener;
+pub mod logs;
 pub mod output;
-pub mod pending;
+pub mod privilege;
+pub mod proxy;
+mod range;
 pub mod sasl;
 pub mod secret;
+mod serve;
 pub mod service;
 pub mod session;
+mod signals;
+pub mod stop;
+pub mod tls;
 pub mod wire;

@@ -8,7 +8,7 @@ pub const LINE_SECONDS_MAX: u64 = 120;
 /// So many octets of a body must arrive within each [`crate::session::Session::timeout`].
 pub const BODY_PROGRESS_OCTETS: u64 = 16 * 1024;
 /// First size of a read buffer; it exists only while there is input to handle.
-pub const READ_OCTETS_MIN: usize = 4 * 1024;
+pub const READ_OCTETS_MIN: usize = 16 * 1024;
 /// A read buffer grows up to this while input arrives as fast as it is read.
 pub const READ_OCTETS_MAX: usize = 64 * 1024;
 /// Replies gather up to this many octets before they are sent although the client still has input waiting.

@@ -142,9 +142,10 @@ impl Output {
         self.written
     }
 
-    /// Why writing failed.
-    pub(crate) fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
+    /// Why writing failed. The output stays broken.
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+        let kind = self.failure.as_ref()?.kind();
+        self.failure.replace(kind.into())
     }
 
     pub(crate) fn set_write_timeout(&mut self, write_timeout: Duration) {

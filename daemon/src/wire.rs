@@ -5,10 +5,10 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -109,25 +109,40 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Reads what is there, at most about `room` octets, onto the end of `into`; nothing read means the end. While
+    /// nothing is there, an empty `into` holds no memory.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Plain(stream) => {
+                into.reserve(room);
+                let filled = pin!(stream.read_buf(into)).poll(cx);
+                if filled.is_pending() && into.is_empty() {
+                    *into = Vec::new();
+                }
+                filled
+            }
+            // rustls keeps what it has decrypted: taking it from there needs no buffer until there is something.
+            Stream::Tls(stream) => {
+                let mut stream = Pin::new(&mut **stream);
+                let text = ready!(stream.as_mut().poll_fill_buf(cx))?;
+                let taken = text.len().min(room);
+                into.extend_from_slice(&text[..taken]);
+                stream.consume(taken);
+                Poll::Ready(Ok(taken))
+            }
+        }
+    }
+
     /// Says good-bye in the manner of the transport: the TLS close alert, then a FIN.
     pub async fn close(&mut self) -> io::Result<()> {
-        use tokio::io::AsyncWriteExt;
         match self {
             Stream::Plain(stream) => stream.shutdown().await,
             Stream::Tls(stream) => stream.shutdown().await,
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, into),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, into),
         }
     }
 }

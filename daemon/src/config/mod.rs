@@ -233,3 +233,6 @@ pub struct Pop3d {
 
 pub use network::Network;
 mod network;
+
+/// Where the configuration is looked for if nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/pennyblack/pennyblack.toml";

@@ -1,2 +1,0 @@
-//! The types of the store that authentication needs.
-pub use store::{Store, AccountId, Address};
