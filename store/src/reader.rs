@@ -75,9 +75,10 @@ impl Pool {
             Some(connection) => connection,
             None => open(&self.database)?,
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = closure(&transaction);
-        transaction.finish()?;
+        // On an early return the connection is dropped, and its transaction with it.
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = closure(&connection);
+        connection.prepare_cached("COMMIT")?.execute([])?;
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
