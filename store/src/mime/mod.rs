@@ -13,27 +13,25 @@
 //! Not here: fetching octets (the caller does), IMAP syntax (raw 8-bit text leaves here as UTF-8; whether a client
 //! may see that is imapd's business), and signatures.
 
-//mod address;
+mod address;
 mod codec;
-//mod content;
-//mod date;
-//pub mod decode;
-//mod fold;
-//mod header;
-//mod html;
+mod content;
+mod date;
+pub mod decode;
+mod fold;
+mod header;
+mod html;
 mod index;
-//mod indexer;
+mod indexer;
 pub mod limits;
-//mod preview;
-//pub mod search;
-//#[cfg(test)]
-//mod tests;
+mod preview;
+pub mod search;
+#[cfg(test)]
+mod tests;
 
 pub use codec::DecodeError;
-//pub use fold::Needle;
+pub use fold::Needle;
 pub use index::{
     Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, SentDate,
 };
-//pub use indexer::Indexer;
-mod provisional;
-pub use provisional::Indexer;
+pub use indexer::Indexer;
