@@ -4,4 +4,5 @@
 
 pub mod chat;
 pub mod link;
+pub mod server;
 pub mod tls;

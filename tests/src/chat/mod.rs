@@ -25,8 +25,8 @@ use std::path::PathBuf;
 
 /// What a dialogue is played against: the addresses of the listeners and the administrator's command.
 pub trait World {
-    /// Where `listener` listens.
-    fn address(&self, listener: Listener) -> SocketAddr;
+    /// Where `listener` listens; `Err` says why nobody does.
+    fn address(&self, listener: Listener) -> Result<SocketAddr, String>;
 
     /// Runs `mailctl` with these arguments; `Err` holds what it printed when it did not exit with success.
     fn mailctl(&self, arguments: &[String]) -> Result<String, String>;

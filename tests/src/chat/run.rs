@@ -156,7 +156,7 @@ impl Player<'_> {
         from: Option<IpAddr>,
     ) -> Result<(), Reason> {
         let listener = listener.unwrap_or_else(|| self.listener_of(connection));
-        let address = self.world.address(listener);
+        let address = self.world.address(listener)?;
         let failed = |error| format!("no connection to {} at {address}: {error}", listener.name());
         let mut link = Link::connect(address, from, listener.protocol()).map_err(failed)?;
         if listener.is_tls() {
@@ -639,8 +639,8 @@ mod tests {
     struct Scripted(SocketAddr);
 
     impl World for Scripted {
-        fn address(&self, _: Listener) -> SocketAddr {
-            self.0
+        fn address(&self, _: Listener) -> Result<SocketAddr, String> {
+            Ok(self.0)
         }
 
         fn mailctl(&self, arguments: &[String]) -> Result<String, String> {
