@@ -1,3 +1,7 @@
 //! The `pop3d` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::service::main(&pop3d::PROGRAM, pop3d::run)
+}
