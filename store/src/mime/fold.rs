@@ -106,29 +106,21 @@ fn boundary_before(text: &str, at: usize) -> usize {
 
 /// Appends the folded form of `text`.
 fn fold_into(text: &str, folded: &mut String) {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let ascii = rest.bytes().take_while(u8::is_ascii).count();
+    if text.is_ascii() {
         let start = folded.len();
-        folded.push_str(&rest[..ascii]);
+        folded.push_str(text);
         folded[start..].make_ascii_lowercase();
-        rest = &rest[ascii..];
-        for c in rest.chars().take_while(|c| !c.is_ascii()) {
-            fold_character(c, folded);
-            rest = &rest[c.len_utf8()..];
-        }
+        return;
     }
-}
-
-fn fold_character(c: char, folded: &mut String) {
-    let code = u32::from(c);
-    if code < TABLE_END {
-        folded.push_str(TABLE.folded(code));
-    } else if (0x3400..0xa000).contains(&code) {
-        // Chinese characters: as they are.
-        folded.push(c);
-    } else {
-        folded.extend(folded_character(c));
+    let table: &[char] = &TABLE;
+    for c in text.chars() {
+        match table.get(c as usize) {
+            Some(&LONG) => folded.extend(folded_character(c)),
+            Some(&single) => folded.push(single),
+            // Chinese characters: as they are.
+            None if ('\u{3400}'..'\u{a000}').contains(&c) => folded.push(c),
+            None => folded.extend(folded_character(c)),
+        }
     }
 }
 
@@ -140,34 +132,20 @@ fn folded_character(c: char) -> impl Iterator<Item = char> {
         .flat_map(char::to_lowercase)
 }
 
-/// Folded forms of the characters of most scripts with upper and lower case.
-struct Table {
-    text: String,
-    starts: Vec<u32>,
-}
+/// Stands in the table for a character that is folded to several, or none.
+const LONG: char = char::MAX;
 
-static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
+/// The folded forms of the characters of most scripts with upper and lower case.
+static TABLE: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let characters = (0..TABLE_END).map(|code| char::from_u32(code).unwrap_or(LONG));
+    characters.map(folded_to_one).collect()
+});
 
-impl Table {
-    fn new() -> Table {
-        let mut table = Table {
-            text: String::new(),
-            starts: vec![0],
-        };
-        for code in 0..TABLE_END {
-            table
-                .text
-                .extend(char::from_u32(code).into_iter().flat_map(folded_character));
-            table
-                .starts
-                .push(u32::try_from(table.text.len()).unwrap_or_default());
-        }
-        table
-    }
-
-    fn folded(&self, code: u32) -> &str {
-        let code = code as usize;
-        &self.text[self.starts[code] as usize..self.starts[code + 1] as usize]
+fn folded_to_one(c: char) -> char {
+    let mut folded = folded_character(c);
+    match (folded.next(), folded.next()) {
+        (Some(single), None) => single,
+        _ => LONG,
     }
 }
 
