@@ -18,6 +18,7 @@ mod codec;
 mod content;
 mod date;
 pub mod decode;
+mod describe;
 mod fold;
 mod header;
 mod html;
