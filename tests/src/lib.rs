@@ -3,6 +3,9 @@
 //! Tests use the programs and their sockets as anybody else does; nothing here looks inside them.
 
 pub mod chat;
+pub mod client;
+pub mod imap;
 pub mod link;
 pub mod server;
+pub mod smtp;
 pub mod tls;

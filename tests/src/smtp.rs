@@ -1,0 +1,101 @@
+//! A plain SMTP client for tests whose steps depend on what came before; where they do not, write a dialogue.
+
+use crate::chat::{Listener, Protocol, World};
+use crate::link::Link;
+use crate::server::Server;
+use std::time::Duration;
+
+/// How long a reply may take.
+const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// A session on port 25.
+pub struct Smtp {
+    /// The connection, for what is not a command with its reply.
+    pub link: Link,
+}
+
+/// A session that cannot go on, or a command that was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpError {
+    /// The connection broke, closed or is silent: what was asked for may have happened or not.
+    #[error("the connection ended: {0}")]
+    Lost(String),
+    /// The server answered otherwise.
+    #[error("{0} was answered {1}")]
+    Refused(String, String),
+}
+
+impl Smtp {
+    /// Connects and says EHLO.
+    ///
+    /// # Errors
+    /// If there is no connection, or the server refuses.
+    pub fn connect(server: &Server) -> Result<Smtp, SmtpError> {
+        let address = World::address(server, Listener::Smtp).map_err(SmtpError::Lost)?;
+        let link = Link::connect(address, None, Protocol::Smtp);
+        let mut smtp = Smtp {
+            link: link.map_err(|error| SmtpError::Lost(error.to_string()))?,
+        };
+        let greeting = smtp.reply()?;
+        if !greeting.starts_with("220") {
+            return Err(SmtpError::Refused("the connection".to_owned(), greeting));
+        }
+        smtp.command("EHLO client.example.test", "250")?;
+        Ok(smtp)
+    }
+
+    /// Sends a message; returns when it was accepted.
+    ///
+    /// # Errors
+    /// If the connection ends or the server refuses.
+    pub fn deliver(&mut self, from: &str, to: &[&str], message: &[u8]) -> Result<(), SmtpError> {
+        self.command(&format!("MAIL FROM:<{from}>"), "250")?;
+        for recipient in to {
+            self.command(&format!("RCPT TO:<{recipient}>"), "250")?;
+        }
+        self.command("DATA", "354")?;
+        // Test messages have no lines that begin with dots.
+        let data = [message, b".\r\n"].concat();
+        self.link
+            .send(&data)
+            .map_err(|error| SmtpError::Lost(error.to_string()))?;
+        let reply = self.reply()?;
+        if reply.starts_with("250") {
+            return Ok(());
+        }
+        Err(SmtpError::Refused("the message".to_owned(), reply))
+    }
+
+    /// Sends a command, whose reply must begin with `code`; gives the reply.
+    ///
+    /// # Errors
+    /// If the connection ends or the reply is another.
+    pub fn command(&mut self, command: &str, code: &str) -> Result<String, SmtpError> {
+        let line = format!("{command}\r\n");
+        self.link
+            .send(line.as_bytes())
+            .map_err(|error| SmtpError::Lost(error.to_string()))?;
+        let reply = self.reply()?;
+        if reply.starts_with(code) {
+            return Ok(reply);
+        }
+        Err(SmtpError::Refused(command.to_owned(), reply))
+    }
+
+    /// The next reply, its lines divided by newlines.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub fn reply(&mut self) -> Result<String, SmtpError> {
+        let mut reply = String::new();
+        loop {
+            let line = self.link.response(REPLY_TIME_MAX);
+            let line = line.map_err(|error| SmtpError::Lost(error.to_string()))?;
+            reply.push_str(&String::from_utf8_lossy(&line));
+            if line.get(3) != Some(&b'-') {
+                return Ok(reply);
+            }
+            reply.push('\n');
+        }
+    }
+}
