@@ -1,0 +1,91 @@
+//! mutt, without a hand on the keyboard: keys are pushed into it, and a terminal is made by `script`.
+
+use super::{file, fill, holds, messages, run, server};
+use tests::chat::Listener;
+use tests::server::Server;
+
+fn config(server: &Server) -> String {
+    let text = format!(
+        "set ssl_starttls=yes ssl_force_tls=yes ssl_verify_host=no ssl_verify_dates=no\n\
+         set certificate_file={certificates}\n\
+         set imap_user=bob@example.test imap_pass=testpass\n\
+         set smtp_url=smtps://alice%40example.test@{host}:{submissions}/ smtp_pass=testpass\n\
+         set from=alice@example.test use_envelope_from=yes realname=Alice\n\
+         set folder=imaps://{host}:{imaps}/ spoolfile=imaps://{host}:{imaps}/INBOX\n\
+         set record=imaps://{host}:{imaps}/Sent copy=yes\n\
+         set confirmappend=no delete=yes quit=yes wait_key=no mark_old=no beep=no\n\
+         set header_cache= message_cachedir=\n",
+        certificates = certificates(server),
+        host = server.host(),
+        submissions = Server::port(Listener::Submissions),
+        imaps = Server::port(Listener::Imaps),
+    );
+    file(server, "muttrc", text.as_bytes())
+}
+
+/// A file with the server's certificate, which mutt then trusts without asking.
+fn certificates(server: &Server) -> String {
+    let entries = std::fs::read_dir(server.data().join("tls")).unwrap();
+    let mut texts = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let certificate = texts.find(|text| text.starts_with(b"-----BEGIN CERTIFICATE"));
+    file(
+        server,
+        "certificates",
+        &certificate.expect("a certificate in data_dir/tls"),
+    )
+}
+
+fn keys(server: &Server, keys: &str) {
+    let command = format!("mutt -n -F {} -e 'push \"{keys}\"'", config(server));
+    run(server, "script", &["-qec", &command, "/dev/null"], b"");
+}
+
+#[test]
+fn mutt_sends_with_an_attachment_and_keeps_a_copy() {
+    let server = server();
+    let attached = file(&server, "attached.txt", b"attached text\n");
+    let config = config(&server);
+    let arguments = [
+        "-n",
+        "-F",
+        &config,
+        "-s",
+        "from mutt",
+        "-a",
+        &attached,
+        "--",
+        "bob@example.test",
+    ];
+    run(&server, "mutt", &arguments, b"How are you?\n");
+    let received = messages(&server, "bob@example.test", "INBOX", 1);
+    assert!(holds(&received[0], "Subject: from mutt\r\n") && holds(&received[0], "attached text"));
+    let copies = messages(&server, "bob@example.test", "Sent", 1);
+    assert!(holds(&copies[0], "How are you?"));
+}
+
+#[test]
+fn mutt_reads_copies_and_deletes() {
+    let server = server();
+    fill(&server, "bob@example.test", "INBOX", "mutt", 20);
+    let copy = server.scratch().join("copy");
+    let steps = format!(
+        "<tag-pattern>~s mutt-1$<enter><tag-prefix><copy-message>{}<enter>\
+         <untag-pattern>.<enter><delete-pattern>~s mutt-2$<enter>\
+         <tag-pattern>~s mutt-3$<enter><tag-prefix><set-flag>!<untag-pattern>.<enter>\
+         <sync-mailbox><quit>",
+        copy.display()
+    );
+    keys(&server, &steps);
+    let copied = std::fs::read(&copy).unwrap();
+    assert!(holds(&copied, "Subject: mutt-1\n") && holds(&copied, "Grüße"));
+    messages(&server, "bob@example.test", "INBOX", 19);
+    let mut imap = tests::imap::Imap::login(&server, "bob@example.test").unwrap();
+    imap.ok("SELECT INBOX").unwrap();
+    assert_eq!(
+        imap.ok("SEARCH SUBJECT mutt-2 NOT SUBJECT mutt-20")
+            .unwrap()
+            .numbers(),
+        []
+    );
+    assert_eq!(imap.ok("SEARCH FLAGGED").unwrap().numbers().len(), 1);
+}
