@@ -1,3 +1,7 @@
 //! The `imapd` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::service::main(&imapd::PROGRAM, imapd::run)
+}

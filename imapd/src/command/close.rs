@@ -1,0 +1,24 @@
+//! CLOSE (RFC 3501 §6.4.2) and UNSELECT (RFC 3691).
+
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+
+impl ImapSession {
+    /// Removes messages with \Deleted, and tells nothing of it.
+    pub(crate) async fn close(&mut self) -> Outcome {
+        let store = self.store();
+        let view = &self.selected()?.view;
+        if !view.read_only {
+            store
+                .expunge_deleted(view.account, view.mailbox, None)
+                .await?;
+        }
+        self.state.unselect();
+        Ok(Done::text("CLOSE completed"))
+    }
+
+    pub(crate) fn unselect(&mut self) -> Outcome {
+        self.state.unselect();
+        Ok(Done::text("UNSELECT completed"))
+    }
+}

@@ -1,0 +1,83 @@
+//! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). Both are atomic in the store.
+
+use daemon::session::Output;
+use store::{Copied, Uid};
+
+use crate::grammar::code::Code;
+use crate::grammar::response::{Condition, Response};
+use crate::grammar::{Numbering, SequenceSet};
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+
+impl ImapSession {
+    pub(crate) async fn copy(
+        &mut self,
+        numbering: Numbering,
+        set: &SequenceSet,
+        to: &str,
+    ) -> Outcome {
+        let store = self.store();
+        let view = &mut self.selected()?.view;
+        let uids = view.uids(numbering, set)?;
+        if numbering == Numbering::Sequence && uids.iter().any(|uid| view.is_gone(uid.value())) {
+            // RFC 2180 §4.4.2: copy all or nothing.
+            return Err(Reject::ExpungeIssued);
+        }
+        let copied = store
+            .copy(view.account, view.mailbox, &uids, to)
+            .await
+            .map_err(destination)?;
+        Ok(match copy_uid(&copied) {
+            Some(code) => Done::code(code, "COPY completed"),
+            None => Done::text("COPY completed, no messages"),
+        })
+    }
+
+    pub(crate) async fn move_messages(
+        &mut self,
+        numbering: Numbering,
+        set: &SequenceSet,
+        to: &str,
+        out: &mut Output,
+    ) -> Outcome {
+        let store = self.store();
+        let view = &mut self.selected()?.view;
+        let uids = view.uids(numbering, set)?;
+        let moved = store
+            .move_messages(view.account, view.mailbox, &uids, to)
+            .await
+            .map_err(destination)?;
+        // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
+        if let Some(code) = copy_uid(&moved) {
+            out.put(&Response::Untagged(
+                Condition::Ok,
+                Some(code),
+                "Moved".to_owned(),
+            ));
+        }
+        view.expunged(moved.pairs.iter().map(|(from, _)| from.value()));
+        Ok(Done::text("MOVE completed"))
+    }
+}
+
+/// The source is selected and was found: what is not found is the destination.
+fn destination(error: store::Error) -> Reject {
+    match error {
+        store::Error::NotFound(_) => Reject::TryCreate,
+        other => Reject::Store(other),
+    }
+}
+
+fn copy_uid(copied: &Copied) -> Option<Code> {
+    if copied.pairs.is_empty() {
+        return None;
+    }
+    let mut pairs: Vec<(Uid, Uid)> = copied.pairs.clone();
+    pairs.sort_unstable();
+    Some(Code::CopyUid {
+        uid_validity: copied.uid_validity.0,
+        from: pairs.iter().map(|(from, _)| from.value()).collect(),
+        to: pairs.iter().map(|(_, to)| to.value()).collect(),
+    })
+}

@@ -1,0 +1,95 @@
+//! FETCH (RFC 3501 §6.4.5; RFC 7162 §3.1.4). The work is in [`crate::fetch`].
+
+use daemon::session::Output;
+use store::{FlagChange, FlagOperation, Flags, Uid};
+
+use crate::fetch::batch::{Batches, Message};
+use crate::fetch::plan::Plan;
+use crate::fetch::read::Reader;
+use crate::grammar::fetch::Fetch;
+use crate::grammar::fetch_line::FetchLine;
+use crate::grammar::{Numbering, SequenceSet};
+use crate::limits::FETCH_BATCH;
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+use crate::view::View;
+
+impl ImapSession {
+    pub(crate) async fn fetch(
+        &mut self,
+        numbering: Numbering,
+        set: &SequenceSet,
+        fetch: Fetch,
+        out: &mut Output,
+    ) -> Outcome {
+        let plan = Plan::new(fetch, numbering == Numbering::Uid);
+        if plan.enables_condstore() {
+            self.enable_condstore(out);
+        }
+        let store = self.store();
+        let view = &mut self.selected()?.view;
+        let positions = view.resolve(numbering, set)?;
+        let reader = Reader {
+            store,
+            account: view.account,
+            mailbox: view.mailbox,
+        };
+        let mut batches = Batches {
+            reader,
+            plan: &plan,
+            line: FetchLine::default(),
+        };
+        let (mut fetched, mut gone) = (0, 0);
+        let mut positions = positions.into_iter().flatten().peekable();
+        while positions.peek().is_some() {
+            let batch: Vec<usize> = positions.by_ref().take(FETCH_BATCH).collect();
+            if plan.sets_seen && !view.read_only {
+                mark_seen(&batches.reader, view, &batch).await?;
+            }
+            let rows = batch
+                .into_iter()
+                .filter_map(|position| Some((position, view.rows().at(position)?)));
+            let wanted =
+                rows.filter(|(_, row)| plan.changed_since.is_none_or(|since| row.modseq > since));
+            let messages: Vec<Message> = wanted
+                .filter_map(|(position, row)| Message::new(position, row))
+                .collect();
+            fetched += messages.len() as u64;
+            gone += batches.answer(messages, view, out).await?;
+        }
+        self.fetched += fetched;
+        // RFC 3501 §6.4.8: a UID that does not exist is no error.
+        if gone > 0 && numbering == Numbering::Sequence {
+            Err(Reject::ExpungeIssued)
+        } else {
+            Ok(Done::text("FETCH completed"))
+        }
+    }
+}
+
+/// Sets \Seen where it is not; the responses that follow tell it (RFC 3501 §6.4.5).
+async fn mark_seen(reader: &Reader, view: &mut View, positions: &[usize]) -> Result<(), Reject> {
+    let rows = positions
+        .iter()
+        .filter_map(|&position| view.rows().at(position));
+    let unseen: Vec<Uid> = rows
+        .filter(|row| !row.flags.contains(Flags::SEEN))
+        .filter_map(|row| Uid::new(row.uid))
+        .collect();
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    let change = FlagChange {
+        operation: FlagOperation::Add,
+        flags: Flags::SEEN,
+        keywords: Vec::new(),
+    };
+    let stored = reader
+        .store
+        .store_flags(reader.account, reader.mailbox, &unseen, &change, None)
+        .await?;
+    view.learn_keywords(&stored.keywords);
+    view.apply_own(&stored.entries);
+    Ok(())
+}

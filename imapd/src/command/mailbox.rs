@@ -1,0 +1,56 @@
+//! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7; RFC 6154 §3). The rules are the store's.
+
+use store::SpecialUse;
+
+use crate::grammar::command::Use;
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+
+impl ImapSession {
+    pub(crate) async fn create(&mut self, name: &str, uses: &[Use]) -> Outcome {
+        let special_use = special_use(uses)?;
+        self.store()
+            .create_mailbox(self.user()?.account, name, special_use)
+            .await?;
+        Ok(Done::text("CREATE completed"))
+    }
+
+    pub(crate) async fn delete(&mut self, name: &str) -> Outcome {
+        self.store()
+            .delete_mailbox(self.user()?.account, name)
+            .await?;
+        Ok(Done::text("DELETE completed"))
+    }
+
+    pub(crate) async fn rename(&mut self, from: &str, to: &str) -> Outcome {
+        self.store()
+            .rename_mailbox(self.user()?.account, from, to)
+            .await?;
+        Ok(Done::text("RENAME completed"))
+    }
+
+    pub(crate) async fn subscribe(&mut self, name: &str) -> Outcome {
+        self.store().subscribe(self.user()?.account, name).await?;
+        Ok(Done::text("SUBSCRIBE completed"))
+    }
+
+    pub(crate) async fn unsubscribe(&mut self, name: &str) -> Outcome {
+        self.store().unsubscribe(self.user()?.account, name).await?;
+        Ok(Done::text("UNSUBSCRIBE completed"))
+    }
+}
+
+/// A mailbox here has at most one use, and \All and \Flagged would be views, which there are not: RFC 6154 §3 wants
+/// USEATTR for what cannot be.
+fn special_use(uses: &[Use]) -> Result<Option<SpecialUse>, Reject> {
+    match uses {
+        [] => Ok(None),
+        [Use::Archive] => Ok(Some(SpecialUse::Archive)),
+        [Use::Drafts] => Ok(Some(SpecialUse::Drafts)),
+        [Use::Junk] => Ok(Some(SpecialUse::Junk)),
+        [Use::Sent] => Ok(Some(SpecialUse::Sent)),
+        [Use::Trash] => Ok(Some(SpecialUse::Trash)),
+        _ => Err(Reject::NoSuchUse),
+    }
+}

@@ -1,0 +1,23 @@
+//! The commands, a file for each or for a few that belong together. Each is a method of the session that puts its
+//! untagged data and returns how it ended; the dispatcher has checked the state, and does the telling and answering.
+
+pub mod append;
+pub mod authenticate;
+mod capability;
+mod close;
+mod copy;
+mod enable;
+mod expunge;
+mod fetch;
+mod id;
+mod idle;
+mod list;
+mod mailbox;
+mod namespace;
+mod search;
+mod select;
+mod starttls;
+mod status;
+mod store;
+
+pub(crate) use store::system_bit;

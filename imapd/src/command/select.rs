@@ -1,0 +1,71 @@
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.8).
+
+use daemon::session::Output;
+use store::{Flags, SnapshotMode};
+
+use crate::grammar::code::Code;
+use crate::grammar::response::{Condition, Response};
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+use crate::session::state::{Selected, State};
+use crate::view::View;
+
+impl ImapSession {
+    pub(crate) async fn select(
+        &mut self,
+        name: &str,
+        condstore: bool,
+        read_only: bool,
+        out: &mut Output,
+    ) -> Outcome {
+        // "If the SELECT fails, no mailbox is selected" (RFC 3501 §6.3.1), whatever was before.
+        self.state.unselect();
+        let (user, store) = (self.user()?, self.store());
+        let info = store.mailbox(user.account, name).await?;
+        if info.no_select {
+            return Err(Reject::Store(store::Error::NotPermitted(
+                "The mailbox holds only other mailboxes",
+            )));
+        }
+        // Watched from before the snapshot, so that nothing falls between the two.
+        let changes = store.watch_mailbox(info.id);
+        let mode = if read_only {
+            SnapshotMode::ReadOnly
+        } else {
+            SnapshotMode::ClaimRecent
+        };
+        let snapshot = store.snapshot(user.account, info.id, mode).await?;
+        let view = View::new(user.account, &snapshot, read_only);
+        tell_all(&view, snapshot.info.uid_next.value(), out);
+        self.state = State::Selected(user, Box::new(Selected { view, changes }));
+        self.condstore |= condstore;
+        Ok(match read_only {
+            true => Done::code(Code::ReadOnly, "EXAMINE completed"),
+            false => Done::code(Code::ReadWrite, "SELECT completed"),
+        })
+    }
+}
+
+fn tell_all(view: &View, uid_next: u32, out: &mut Output) {
+    view.tell_flag_names(out);
+    out.put(&Response::Exists(view.exists()));
+    out.put(&Response::Recent(view.recent()));
+    let mut ok = |code, text: &str| {
+        out.put(&Response::Untagged(
+            Condition::Ok,
+            Some(code),
+            text.to_owned(),
+        ))
+    };
+    let unseen = view
+        .rows()
+        .iter()
+        .position(|row| !row.flags.contains(Flags::SEEN));
+    if let Some(number) = unseen.and_then(|position| u32::try_from(position + 1).ok()) {
+        ok(Code::Unseen(number), "First unseen message");
+    }
+    ok(Code::UidValidity(view.uid_validity.0), "UIDs are valid");
+    ok(Code::UidNext(uid_next), "Next UID");
+    ok(Code::HighestModSeq(view.modseq().0), "Highest mod-sequence");
+}

@@ -1,0 +1,121 @@
+//! STORE (RFC 3501 §6.4.6; RFC 7162 §3.1.3).
+
+use daemon::session::Output;
+use store::{FlagChange, FlagOperation, Flags, Keywords, ModSeq, Uid};
+
+use crate::grammar::code::Code;
+use crate::grammar::flag::{Flag, SystemFlag};
+use crate::grammar::store::{Operation, Store};
+use crate::grammar::{Numbering, SequenceSet};
+use crate::session::ImapSession;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+use crate::view::{Row, View};
+
+impl ImapSession {
+    pub(crate) async fn store_flags(
+        &mut self,
+        numbering: Numbering,
+        set: &SequenceSet,
+        command: Store,
+        out: &mut Output,
+    ) -> Outcome {
+        if command.unchanged_since.is_some() {
+            self.enable_condstore(out);
+        }
+        let (store, condstore) = (self.store(), self.condstore);
+        let view = &mut self.selected()?.view;
+        let uids = view.uids(numbering, set)?;
+        let gone =
+            numbering == Numbering::Sequence && uids.iter().any(|uid| view.is_gone(uid.value()));
+        let change = flag_change(&command);
+        let unchanged_since = command.unchanged_since.map(ModSeq);
+        let stored = store
+            .store_flags(view.account, view.mailbox, &uids, &change, unchanged_since)
+            .await?;
+        view.learn_keywords(&stored.keywords);
+        if command.silent && !condstore {
+            let named = named_keywords(view, &change.keywords);
+            view.apply_silent(&stored.entries, |row| expected(row, &change, named));
+        } else {
+            view.apply_own(&stored.entries);
+            // The client wants the flags of all (RFC 3501), or their mod-sequences even if silent (RFC 7162 §3.1.3).
+            stored
+                .entries
+                .iter()
+                .for_each(|state| view.must_tell(state.uid.value()));
+        }
+        finish(numbering, view, &stored.modified, gone)
+    }
+}
+
+fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], gone: bool) -> Outcome {
+    // RFC 7162 §3.1.3 recommends to tell at once what has changed.
+    modified.iter().for_each(|uid| view.must_tell(uid.value()));
+    let modified = view.numbers(numbering, modified.iter().map(|uid| uid.value()));
+    if !modified.is_empty() {
+        return Ok(Done::code(
+            Code::Modified(modified),
+            "Conditional STORE failed for some",
+        ));
+    }
+    if gone {
+        Err(Reject::ExpungeIssued)
+    } else {
+        Ok(Done::text("STORE completed"))
+    }
+}
+
+fn flag_change(command: &Store) -> FlagChange {
+    let operation = match command.operation {
+        Operation::Replace => FlagOperation::Replace,
+        Operation::Add => FlagOperation::Add,
+        Operation::Remove => FlagOperation::Remove,
+    };
+    let (flags, keywords) = split_flags(&command.flags);
+    FlagChange {
+        operation,
+        flags,
+        keywords,
+    }
+}
+
+/// System flags as bits, and the names of keywords.
+pub(super) fn split_flags(flags: &[Flag]) -> (Flags, Vec<String>) {
+    let mut bits = Flags::NONE;
+    let mut keywords = Vec::new();
+    for flag in flags {
+        match flag {
+            Flag::System(system) => bits |= system_bit(*system),
+            Flag::Keyword(name) => keywords.push(name.clone()),
+        }
+    }
+    (bits, keywords)
+}
+
+/// The store's bit of a system flag.
+pub(crate) fn system_bit(flag: SystemFlag) -> Flags {
+    match flag {
+        SystemFlag::Seen => Flags::SEEN,
+        SystemFlag::Answered => Flags::ANSWERED,
+        SystemFlag::Flagged => Flags::FLAGGED,
+        SystemFlag::Deleted => Flags::DELETED,
+        SystemFlag::Draft => Flags::DRAFT,
+    }
+}
+
+fn named_keywords(view: &View, names: &[String]) -> Keywords {
+    let known = view.keywords().iter().enumerate();
+    let named =
+        known.filter(|(_, known)| names.iter().any(|name| name.eq_ignore_ascii_case(known)));
+    Keywords(named.fold(0, |bits, (bit, _)| bits | 1 << bit))
+}
+
+/// What the client works out by itself after a silent STORE.
+fn expected(row: Row, change: &FlagChange, keywords: Keywords) -> (Flags, Keywords) {
+    match change.operation {
+        FlagOperation::Replace => (change.flags, keywords),
+        FlagOperation::Add => (row.flags | change.flags, row.keywords | keywords),
+        FlagOperation::Remove => (row.flags & !change.flags, row.keywords & !keywords),
+    }
+}

@@ -1,0 +1,317 @@
+//! Answers FETCH for a batch of messages: loads what the plan needs, then writes the responses.
+//!
+//! Small sections of many messages are read together; a large one is read in pieces while it is written, with
+//! back-pressure, so that memory does not depend on the size of a message. Messages that are no more are left out.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use daemon::session::Output;
+use store::mime::MessageIndex;
+use store::{Entry, READ_OCTETS_MAX, Uid};
+
+use super::fields;
+use super::plan::Plan;
+use super::read::{Reader, Wanted};
+use super::section::{Located, apply, locate};
+use crate::grammar::date::DateAndTime;
+use crate::grammar::fetch::{Item, SectionItem, SectionText};
+use crate::grammar::fetch_line::FetchLine;
+use crate::grammar::structure;
+use crate::limits::BODY_CHUNK_OCTETS;
+use crate::session::reject::Reject;
+use crate::view::{Row, View};
+
+/// One message to be answered.
+#[derive(Debug)]
+pub struct Message {
+    /// Its sequence number.
+    pub number: u32,
+    /// Its state.
+    pub row: Row,
+    uid: Uid,
+    entry: Option<Entry>,
+    index: Option<MessageIndex>,
+    /// For each section asked for, in order.
+    located: Vec<Located>,
+}
+
+impl Message {
+    /// A message of the view.
+    pub fn new(position: usize, row: Row) -> Option<Self> {
+        let number = u32::try_from(position + 1).ok()?;
+        Some(Self {
+            number,
+            row,
+            uid: Uid::new(row.uid)?,
+            entry: None,
+            index: None,
+            located: Vec::new(),
+        })
+    }
+
+    /// What has to be read of it before it is written; large sections are read while they are written.
+    fn wanted(&self) -> impl Iterator<Item = Wanted> + '_ {
+        self.located
+            .iter()
+            .filter_map(|located| Some((self.uid, read_ahead(located)?)))
+    }
+}
+
+/// The octets of a section that are read before it is written.
+fn read_ahead(located: &Located) -> Option<Range<u64>> {
+    match located {
+        Located::Fields(range) => {
+            Some(range.start..range.end.min(range.start.saturating_add(READ_OCTETS_MAX)))
+        }
+        Located::Octets(range)
+            if !range.is_empty() && range.end - range.start <= BODY_CHUNK_OCTETS =>
+        {
+            Some(range.clone())
+        }
+        Located::Octets(_) | Located::Nowhere => None,
+    }
+}
+
+/// Answers one FETCH, batch after batch.
+pub struct Batches<'a> {
+    /// From where.
+    pub reader: Reader,
+    /// What.
+    pub plan: &'a Plan,
+    /// The response being written.
+    pub line: FetchLine,
+}
+
+impl Batches<'_> {
+    /// Answers for these messages; gives how many were no more.
+    pub async fn answer(
+        &mut self,
+        messages: Vec<Message>,
+        view: &mut View,
+        out: &mut Output,
+    ) -> Result<usize, Reject> {
+        let asked = messages.len();
+        let messages = self.load(messages).await?;
+        let gone = asked - messages.len();
+        let mut rest = messages.as_slice();
+        while !rest.is_empty() {
+            let (group, wanted) = next_group(rest);
+            let octets = self.reader.read_all(&wanted).await?;
+            let mut octets = octets.into_iter();
+            for message in rest.iter().take(group) {
+                self.write(message, &mut octets, view, out).await?;
+            }
+            rest = rest.get(group..).unwrap_or_default();
+        }
+        Ok(gone)
+    }
+
+    async fn load(&self, mut messages: Vec<Message>) -> Result<Vec<Message>, Reject> {
+        let Reader {
+            store,
+            account,
+            mailbox,
+        } = &self.reader;
+        if self.plan.needs_entry {
+            let uids: Vec<Uid> = messages.iter().map(|message| message.uid).collect();
+            let mut entries = store
+                .entries(*account, *mailbox, &uids)
+                .await?
+                .into_iter()
+                .peekable();
+            for message in &mut messages {
+                message.entry = entries.next_if(|entry| entry.uid == message.uid);
+            }
+            messages.retain(|message| message.entry.is_some());
+        }
+        if self.plan.needs_index {
+            let uids: Vec<Uid> = messages.iter().map(|message| message.uid).collect();
+            let mut indexes = store
+                .indexes(*account, *mailbox, &uids)
+                .await?
+                .into_iter()
+                .peekable();
+            for message in &mut messages {
+                message.index = indexes
+                    .next_if(|(uid, _)| *uid == message.uid)
+                    .map(|(_, index)| index);
+                message.located = self.locate(message.index.as_ref());
+            }
+            messages.retain(|message| message.index.is_some());
+        }
+        Ok(messages)
+    }
+
+    fn locate(&self, index: Option<&MessageIndex>) -> Vec<Located> {
+        let Some(index) = index else {
+            return Vec::new();
+        };
+        let sections = self.plan.items.iter().filter_map(|item| match item {
+            Item::Section(section) => Some(section),
+            _ => None,
+        });
+        sections
+            .map(|item| locate(index, &item.section, item.partial))
+            .collect()
+    }
+
+    async fn write(
+        &mut self,
+        message: &Message,
+        octets: &mut impl Iterator<Item = Option<Bytes>>,
+        view: &mut View,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        self.line.begin(message.number);
+        let mut located = message.located.iter();
+        let mut flags_told = false;
+        for item in &self.plan.items {
+            match item {
+                Item::Section(item) => {
+                    let located = located.next().unwrap_or(&Located::Nowhere);
+                    let ahead = if read_ahead(located).is_some() {
+                        octets.next().flatten()
+                    } else {
+                        None
+                    };
+                    self.section(message.uid, item, located, ahead, out).await?;
+                }
+                Item::Flags => flags_told = true,
+                _ => {}
+            }
+            self.simple_item(item, message, view);
+        }
+        if flags_told || view.must_be_told(message.row.uid) {
+            if !flags_told {
+                view.put_flags(
+                    message.row.uid,
+                    message.row.flags,
+                    message.row.keywords,
+                    &mut self.line,
+                );
+            }
+            view.told(message.row.uid);
+        }
+        self.line.end();
+        out.put_bytes(self.line.octets());
+        self.line.clear();
+        Ok(out.drain().await?)
+    }
+
+    fn simple_item(&mut self, item: &Item, message: &Message, view: &View) {
+        let line = &mut self.line;
+        let (row, entry, index) = (&message.row, &message.entry, &message.index);
+        match item {
+            Item::Uid => line.uid(row.uid),
+            Item::Flags => view.put_flags(row.uid, row.flags, row.keywords, line),
+            Item::ModSeq => line.modseq(row.modseq),
+            Item::Size => line.size(entry.as_ref().map_or(0, |entry| entry.size)),
+            Item::InternalDate => {
+                let date = entry.as_ref().map(|entry| entry.internal_date);
+                let (seconds, offset_minutes) =
+                    date.map_or((0, 0), |date| (date.seconds, date.offset_minutes));
+                line.internal_date(DateAndTime {
+                    seconds,
+                    offset_minutes,
+                });
+            }
+            Item::Envelope | Item::Body | Item::BodyStructure => {
+                let Some(index) = index else { return };
+                match item {
+                    Item::Envelope => structure::envelope(index.envelope(), line.item("ENVELOPE")),
+                    Item::Body => structure::body(index, false, line.item("BODY")),
+                    _ => structure::body(index, true, line.item("BODYSTRUCTURE")),
+                }
+            }
+            Item::Section(_) => {}
+        }
+    }
+
+    async fn section(
+        &mut self,
+        uid: Uid,
+        item: &SectionItem,
+        located: &Located,
+        ahead: Option<Bytes>,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        match (located, ahead) {
+            (Located::Nowhere, _) | (Located::Fields(_), None) => self.line.section_nil(item),
+            (Located::Fields(_), Some(header)) => self.fields(item, &header),
+            (Located::Octets(_), Some(octets)) => {
+                self.line.section_head(item, octets.len() as u64);
+                self.line.section_octets(&octets);
+            }
+            (Located::Octets(range), None) if range.is_empty() => self.line.section_head(item, 0),
+            (Located::Octets(range), None) if range.end - range.start <= BODY_CHUNK_OCTETS => {
+                self.line.section_nil(item)
+            }
+            (Located::Octets(range), None) => self.stream(uid, item, range.clone(), out).await?,
+        }
+        Ok(())
+    }
+
+    fn fields(&mut self, item: &SectionItem, header: &[u8]) {
+        let chosen = match &item.section.text {
+            SectionText::HeaderFields(names) => fields::choose(header, names, true),
+            SectionText::HeaderFieldsNot(names) => fields::choose(header, names, false),
+            _ => header.to_vec(),
+        };
+        let range = apply(0..chosen.len() as u64, item.partial);
+        let part = usize::try_from(range.start)
+            .ok()
+            .zip(usize::try_from(range.end).ok());
+        let part = part
+            .and_then(|(start, end)| chosen.get(start..end))
+            .unwrap_or_default();
+        self.line.section_head(item, part.len() as u64);
+        self.line.section_octets(part);
+    }
+
+    /// Writes a large section piece by piece.
+    async fn stream(
+        &mut self,
+        uid: Uid,
+        item: &SectionItem,
+        range: Range<u64>,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        self.line.section_head(item, range.end - range.start);
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start.saturating_add(BODY_CHUNK_OCTETS));
+            // The length is told: if the message vanishes now, only the end of the connection keeps the client in step.
+            let octets = self
+                .reader
+                .read(uid, start..end)
+                .await?
+                .filter(|octets| !octets.is_empty());
+            let octets = octets.ok_or(Reject::Disconnected)?;
+            self.line.section_octets(&octets);
+            start += octets.len() as u64;
+            out.put_bytes(self.line.octets());
+            self.line.clear();
+            out.drain().await?;
+        }
+        Ok(())
+    }
+}
+
+/// How many messages are read together, so that their octets stay within one answer of the store.
+fn next_group(messages: &[Message]) -> (usize, Vec<Wanted>) {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut octets = 0;
+    for (count, message) in messages.iter().enumerate() {
+        let more: u64 = message
+            .wanted()
+            .map(|(_, range)| range.end - range.start)
+            .sum();
+        if count > 0 && octets + more > READ_OCTETS_MAX {
+            return (count, wanted);
+        }
+        octets += more;
+        wanted.extend(message.wanted());
+    }
+    (messages.len(), wanted)
+}

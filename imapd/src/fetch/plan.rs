@@ -1,0 +1,79 @@
+//! What one FETCH needs of each message, worked out once.
+
+use crate::grammar::fetch::{Fetch, Item};
+
+/// A FETCH, prepared.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to answer, in the order asked.
+    pub items: Vec<Item>,
+    /// Only messages changed since (RFC 7162 §3.1.4.1).
+    pub changed_since: Option<u64>,
+    /// The facts of the entry are needed: size or internal date.
+    pub needs_entry: bool,
+    /// The MIME index is needed.
+    pub needs_index: bool,
+    /// Fetching sets \Seen.
+    pub sets_seen: bool,
+}
+
+impl Plan {
+    /// Works out what `fetch` needs.
+    ///
+    /// A UID command answers with UIDs (RFC 3501 §6.4.8), CHANGEDSINCE with mod-sequences (RFC 7162 §3.1.4.1), whether
+    /// they were asked for or not.
+    pub fn new(fetch: Fetch, with_uid: bool) -> Self {
+        let mut items = fetch.items;
+        if with_uid && !items.contains(&Item::Uid) {
+            items.insert(0, Item::Uid);
+        }
+        if fetch.changed_since.is_some() && !items.contains(&Item::ModSeq) {
+            items.push(Item::ModSeq);
+        }
+        let any = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
+        Self {
+            changed_since: fetch.changed_since,
+            needs_entry: any(|item| matches!(item, Item::Size | Item::InternalDate)),
+            needs_index: any(|item| {
+                matches!(
+                    item,
+                    Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
+                )
+            }),
+            sets_seen: any(|item| matches!(item, Item::Section(section) if !section.peek)),
+            items,
+        }
+    }
+
+    /// Whether the client asks for mod-sequences, and so enables CONDSTORE (RFC 7162 §3.1).
+    pub fn enables_condstore(&self) -> bool {
+        self.items.contains(&Item::ModSeq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::Cursor;
+
+    fn plan(text: &str) -> Plan {
+        Plan::new(
+            Fetch::parse(&mut Cursor::new(text.as_bytes())).unwrap(),
+            true,
+        )
+    }
+
+    #[test]
+    fn only_what_is_needed_is_read() {
+        let flags = plan("(UID FLAGS)");
+        assert!(!flags.needs_entry && !flags.needs_index && !flags.sets_seen);
+        assert!(plan("FAST").needs_entry);
+        assert!(plan("BODY.PEEK[HEADER]").needs_index && !plan("BODY.PEEK[HEADER]").sets_seen);
+        assert!(
+            plan("BODY[]").sets_seen
+                && plan("RFC822.TEXT").sets_seen
+                && !plan("RFC822.HEADER").sets_seen
+        );
+        assert!(plan("FLAGS (CHANGEDSINCE 4)").enables_condstore());
+    }
+}

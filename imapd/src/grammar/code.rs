@@ -1,0 +1,190 @@
+//! Response codes: what a machine may know of a reply (RFC 3501 §7.1, RFC 5530, RFC 4315, RFC 7162).
+
+use super::flag::SystemFlag;
+use super::quote;
+use super::sequence::Ranges;
+
+/// What stands in brackets in a status response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// ALREADYEXISTS
+    AlreadyExists,
+    /// APPENDUID (RFC 4315 §3)
+    AppendUid {
+        /// UIDVALIDITY of the mailbox appended to.
+        uid_validity: u32,
+        /// The messages' UIDs there.
+        uids: Ranges,
+    },
+    /// AUTHENTICATIONFAILED
+    AuthenticationFailed,
+    /// AUTHORIZATIONFAILED
+    AuthorizationFailed,
+    /// BADCHARSET
+    BadCharset,
+    /// CANNOT
+    Cannot,
+    /// CAPABILITY
+    Capability(String),
+    /// CLIENTBUG
+    ClientBug,
+    /// CONTACTADMIN
+    ContactAdmin,
+    /// COPYUID (RFC 4315 §3)
+    CopyUid {
+        /// UIDVALIDITY of the mailbox copied to.
+        uid_validity: u32,
+        /// The messages' UIDs where they were.
+        from: Ranges,
+        /// And where they are, in the same order.
+        to: Ranges,
+    },
+    /// EXPUNGEISSUED
+    ExpungeIssued,
+    /// HASCHILDREN
+    HasChildren,
+    /// HIGHESTMODSEQ
+    HighestModSeq(u64),
+    /// LIMIT
+    Limit,
+    /// MODIFIED (RFC 7162 §3.1.3)
+    Modified(Ranges),
+    /// NONEXISTENT
+    NonExistent,
+    /// NOPERM
+    NoPermission,
+    /// OVERQUOTA
+    OverQuota,
+    /// PERMANENTFLAGS
+    PermanentFlags {
+        /// Whether flags can be changed at all.
+        writable: bool,
+        /// Keywords of the mailbox.
+        keywords: Vec<String>,
+        /// Whether new keywords can be made.
+        extensible: bool,
+    },
+    /// PRIVACYREQUIRED
+    PrivacyRequired,
+    /// READ-ONLY
+    ReadOnly,
+    /// READ-WRITE
+    ReadWrite,
+    /// SERVERBUG
+    ServerBug,
+    /// TOOBIG (RFC 7889 §4)
+    TooBig,
+    /// TRYCREATE
+    TryCreate,
+    /// UIDNEXT
+    UidNext(u32),
+    /// UIDVALIDITY
+    UidValidity(u32),
+    /// UNAVAILABLE
+    Unavailable,
+    /// UNSEEN
+    Unseen(u32),
+    /// USEATTR (RFC 6154 §6)
+    UseAttribute,
+}
+
+impl Code {
+    /// Writes the code with its brackets.
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        into.push(b'[');
+        self.encode_inside(into);
+        into.push(b']');
+    }
+
+    fn encode_inside(&self, into: &mut Vec<u8>) {
+        let mut words = |parts: &[&str]| into.extend_from_slice(parts.concat().as_bytes());
+        match self {
+            Self::AlreadyExists => words(&["ALREADYEXISTS"]),
+            Self::AuthenticationFailed => words(&["AUTHENTICATIONFAILED"]),
+            Self::AuthorizationFailed => words(&["AUTHORIZATIONFAILED"]),
+            Self::BadCharset => words(&["BADCHARSET (US-ASCII UTF-8)"]),
+            Self::Cannot => words(&["CANNOT"]),
+            Self::Capability(list) => words(&["CAPABILITY ", list]),
+            Self::ClientBug => words(&["CLIENTBUG"]),
+            Self::ContactAdmin => words(&["CONTACTADMIN"]),
+            Self::ExpungeIssued => words(&["EXPUNGEISSUED"]),
+            Self::HasChildren => words(&["HASCHILDREN"]),
+            Self::HighestModSeq(modseq) => words(&["HIGHESTMODSEQ ", &modseq.to_string()]),
+            Self::Limit => words(&["LIMIT"]),
+            Self::NonExistent => words(&["NONEXISTENT"]),
+            Self::NoPermission => words(&["NOPERM"]),
+            Self::OverQuota => words(&["OVERQUOTA"]),
+            Self::PrivacyRequired => words(&["PRIVACYREQUIRED"]),
+            Self::ReadOnly => words(&["READ-ONLY"]),
+            Self::ReadWrite => words(&["READ-WRITE"]),
+            Self::ServerBug => words(&["SERVERBUG"]),
+            Self::TooBig => words(&["TOOBIG"]),
+            Self::TryCreate => words(&["TRYCREATE"]),
+            Self::UidNext(uid) => words(&["UIDNEXT ", &uid.to_string()]),
+            Self::UidValidity(validity) => words(&["UIDVALIDITY ", &validity.to_string()]),
+            Self::Unavailable => words(&["UNAVAILABLE"]),
+            Self::Unseen(number) => words(&["UNSEEN ", &number.to_string()]),
+            Self::UseAttribute => words(&["USEATTR"]),
+            Self::AppendUid { uid_validity, uids } => {
+                words(&["APPENDUID ", &uid_validity.to_string(), " "]);
+                uids.encode(into);
+            }
+            Self::CopyUid {
+                uid_validity,
+                from,
+                to,
+            } => {
+                words(&["COPYUID ", &uid_validity.to_string(), " "]);
+                from.encode(into);
+                into.push(b' ');
+                to.encode(into);
+            }
+            Self::Modified(numbers) => {
+                words(&["MODIFIED "]);
+                numbers.encode(into);
+            }
+            Self::PermanentFlags {
+                writable,
+                keywords,
+                extensible,
+            } => {
+                into.extend_from_slice(b"PERMANENTFLAGS ");
+                let system = if *writable { &SystemFlag::ALL[..] } else { &[] };
+                let keywords = keywords.iter().map(String::as_str);
+                encode_flags(system, keywords.chain(extensible.then_some("\\*")), into);
+            }
+        }
+    }
+}
+
+/// Writes `(\Seen $Junk)`.
+pub fn encode_flags<'a>(
+    system: &[SystemFlag],
+    others: impl IntoIterator<Item = &'a str>,
+    into: &mut Vec<u8>,
+) {
+    into.push(b'(');
+    let start = into.len();
+    for name in system.iter().map(|flag| flag.name()).chain(others) {
+        if into.len() > start {
+            into.push(b' ');
+        }
+        into.extend_from_slice(name.as_bytes());
+    }
+    into.push(b')');
+}
+
+/// Writes a text that follows a code: printable ASCII only, and not empty.
+pub fn encode_text(text: &str, into: &mut Vec<u8>) {
+    let start = into.len();
+    into.extend(text.bytes().map(|octet| {
+        if matches!(octet, b' '..=b'~') {
+            octet
+        } else {
+            b'?'
+        }
+    }));
+    if into.len() == start {
+        quote::number(0, into);
+    }
+}

@@ -1,0 +1,397 @@
+//! The arguments of FETCH: data items, sections, partials, modifiers (RFC 3501 §6.4.5, RFC 4466 §2.3, RFC 7162 §3.1.4).
+//!
+//! Macros are expanded here. Whether a message has the part that a section names is not known here.
+
+use super::cursor::{Cursor, Malformed, Parsed};
+use super::quote;
+
+/// Deepest part number: the depth to which the store indexes MIME trees.
+const PART_DEPTH_MAX: usize = 100;
+/// Most names in HEADER.FIELDS.
+const FIELDS_MAX: usize = 1_000;
+/// Most data items in one FETCH.
+const ITEMS_MAX: usize = 1_000;
+
+/// What of a message is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// UID
+    Uid,
+    /// FLAGS
+    Flags,
+    /// INTERNALDATE
+    InternalDate,
+    /// RFC822.SIZE
+    Size,
+    /// ENVELOPE
+    Envelope,
+    /// BODY: the structure without extension data.
+    Body,
+    /// BODYSTRUCTURE
+    BodyStructure,
+    /// MODSEQ (RFC 7162 §3.1.4.2)
+    ModSeq,
+    /// Octets of the message.
+    Section(SectionItem),
+}
+
+/// BODY[…]<…>, and its old forms RFC822, RFC822.HEADER and RFC822.TEXT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionItem {
+    /// Which octets.
+    pub section: Section,
+    /// Which range of them.
+    pub partial: Option<Partial>,
+    /// Whether \Seen stays as it is.
+    pub peek: bool,
+    /// Under which name the answer goes out.
+    pub spelling: Spelling,
+}
+
+/// The name by which an item was asked for, and is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// BODY[section]
+    Body,
+    /// RFC822
+    Rfc822,
+    /// RFC822.HEADER
+    Rfc822Header,
+    /// RFC822.TEXT
+    Rfc822Text,
+}
+
+/// `<offset.count>`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partial {
+    /// First octet.
+    pub offset: u32,
+    /// Most octets; not zero.
+    pub count: u32,
+}
+
+/// What stands between the brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Part numbers from the outside in; empty is the message itself.
+    pub part: Vec<u32>,
+    /// What of that part.
+    pub text: SectionText,
+}
+
+/// What of a part is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SectionText {
+    /// All of it: the message, or the content of a part.
+    Whole,
+    /// HEADER: of the message, or of the message inside a message/rfc822 part.
+    Header,
+    /// HEADER.FIELDS (…)
+    HeaderFields(Vec<Vec<u8>>),
+    /// HEADER.FIELDS.NOT (…)
+    HeaderFieldsNot(Vec<Vec<u8>>),
+    /// TEXT
+    Text,
+    /// MIME: the header of a part.
+    Mime,
+}
+
+/// FETCH or UID FETCH without its set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// What is asked for, in the order asked.
+    pub items: Vec<Item>,
+    /// CHANGEDSINCE (RFC 7162 §3.1.4.1)
+    pub changed_since: Option<u64>,
+}
+
+impl Fetch {
+    /// Reads the items and modifiers.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let items = parse_items(cursor)?;
+        let changed_since = if cursor.peek() == Some(b' ') {
+            cursor.space()?;
+            Some(parse_modifiers(cursor)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            items,
+            changed_since,
+        })
+    }
+}
+
+fn parse_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
+    if cursor.peek() == Some(b'(') {
+        let mut count = 0;
+        return cursor.list(|cursor| {
+            count += 1;
+            if count > ITEMS_MAX {
+                Err(Malformed::TooMany("data items"))
+            } else {
+                parse_item(cursor)
+            }
+        });
+    }
+    // RFC 3501 §6.4.5: a macro stands alone, never in a list.
+    let fast = || vec![Item::Flags, Item::InternalDate, Item::Size];
+    if cursor.eat_word("FAST") {
+        return Ok(fast());
+    }
+    if cursor.eat_word("ALL") {
+        return Ok([fast(), vec![Item::Envelope]].concat());
+    }
+    if cursor.eat_word("FULL") {
+        return Ok([fast(), vec![Item::Envelope, Item::Body]].concat());
+    }
+    Ok(vec![parse_item(cursor)?])
+}
+
+fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<u64> {
+    let modifiers = cursor.list(|cursor| {
+        if !cursor.eat_word("CHANGEDSINCE") {
+            return Err(Malformed::Expected("the modifier CHANGEDSINCE"));
+        }
+        cursor.space()?;
+        cursor.number64()
+    })?;
+    match modifiers.as_slice() {
+        [0] | [] => Err(Malformed::Expected("a mod-sequence above zero")),
+        [since] => Ok(*since),
+        _ => Err(Malformed::Expected("one CHANGEDSINCE")),
+    }
+}
+
+fn parse_item(cursor: &mut Cursor<'_>) -> Parsed<Item> {
+    let name = cursor
+        .take_while(|octet| octet.is_ascii_alphanumeric() || octet == b'.')
+        .to_ascii_uppercase();
+    let old = |text, peek, spelling| {
+        let section = Section {
+            part: Vec::new(),
+            text,
+        };
+        Ok(Item::Section(SectionItem {
+            section,
+            partial: None,
+            peek,
+            spelling,
+        }))
+    };
+    match name.as_slice() {
+        b"UID" => Ok(Item::Uid),
+        b"FLAGS" => Ok(Item::Flags),
+        b"INTERNALDATE" => Ok(Item::InternalDate),
+        b"RFC822.SIZE" => Ok(Item::Size),
+        b"ENVELOPE" => Ok(Item::Envelope),
+        b"BODYSTRUCTURE" => Ok(Item::BodyStructure),
+        b"MODSEQ" => Ok(Item::ModSeq),
+        b"RFC822" => old(SectionText::Whole, false, Spelling::Rfc822),
+        b"RFC822.HEADER" => old(SectionText::Header, true, Spelling::Rfc822Header),
+        b"RFC822.TEXT" => old(SectionText::Text, false, Spelling::Rfc822Text),
+        b"BODY" if cursor.peek() != Some(b'[') => Ok(Item::Body),
+        b"BODY" => parse_section_item(cursor, false),
+        b"BODY.PEEK" => parse_section_item(cursor, true),
+        _ => Err(Malformed::Expected("a FETCH data item")),
+    }
+}
+
+fn parse_section_item(cursor: &mut Cursor<'_>, peek: bool) -> Parsed<Item> {
+    cursor.expect(b'[', "a section in brackets")?;
+    let section = Section::parse(cursor)?;
+    cursor.expect(b']', "the end of a section")?;
+    let partial = if cursor.eat(b'<') {
+        Some(parse_partial(cursor)?)
+    } else {
+        None
+    };
+    Ok(Item::Section(SectionItem {
+        section,
+        partial,
+        peek,
+        spelling: Spelling::Body,
+    }))
+}
+
+fn parse_partial(cursor: &mut Cursor<'_>) -> Parsed<Partial> {
+    let offset = cursor.number()?;
+    cursor.expect(b'.', "a partial such as <0.2048>")?;
+    let count = cursor.nz_number()?;
+    cursor.expect(b'>', "the end of a partial")?;
+    Ok(Partial { offset, count })
+}
+
+impl Section {
+    /// Reads what stands between the brackets.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let mut part = Vec::new();
+        while cursor.peek().is_some_and(|octet| octet.is_ascii_digit()) {
+            if part.len() == PART_DEPTH_MAX {
+                return Err(Malformed::TooMany("levels in a part number"));
+            }
+            part.push(cursor.nz_number()?);
+            if !cursor.eat(b'.') {
+                return Ok(Self {
+                    part,
+                    text: SectionText::Whole,
+                });
+            }
+        }
+        let text = SectionText::parse(cursor, !part.is_empty())?;
+        Ok(Self { part, text })
+    }
+
+    /// Writes what [`Self::parse`] reads.
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        for (position, number) in self.part.iter().enumerate() {
+            if position > 0 {
+                into.push(b'.');
+            }
+            quote::number(u64::from(*number), into);
+        }
+        if !self.part.is_empty() && self.text != SectionText::Whole {
+            into.push(b'.');
+        }
+        self.text.encode(into);
+    }
+}
+
+impl SectionText {
+    fn parse(cursor: &mut Cursor<'_>, after_part: bool) -> Parsed<Self> {
+        let name = cursor
+            .take_while(|octet| octet.is_ascii_alphabetic() || octet == b'.')
+            .to_ascii_uppercase();
+        match name.as_slice() {
+            b"" if !after_part => Ok(Self::Whole),
+            b"HEADER" => Ok(Self::Header),
+            b"TEXT" => Ok(Self::Text),
+            b"MIME" if after_part => Ok(Self::Mime),
+            b"HEADER.FIELDS" => parse_fields(cursor).map(Self::HeaderFields),
+            b"HEADER.FIELDS.NOT" => parse_fields(cursor).map(Self::HeaderFieldsNot),
+            _ => Err(Malformed::Expected("a section such as 1.2.HEADER")),
+        }
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        match self {
+            Self::Whole => {}
+            Self::Header => into.extend_from_slice(b"HEADER"),
+            Self::Text => into.extend_from_slice(b"TEXT"),
+            Self::Mime => into.extend_from_slice(b"MIME"),
+            Self::HeaderFields(fields) => encode_fields(b"HEADER.FIELDS (", fields, into),
+            Self::HeaderFieldsNot(fields) => encode_fields(b"HEADER.FIELDS.NOT (", fields, into),
+        }
+    }
+}
+
+fn parse_fields(cursor: &mut Cursor<'_>) -> Parsed<Vec<Vec<u8>>> {
+    cursor.space()?;
+    let mut count = 0;
+    cursor.list(|cursor| {
+        count += 1;
+        if count > FIELDS_MAX {
+            return Err(Malformed::TooMany("header fields"));
+        }
+        cursor
+            .astring("a header field")
+            .map(std::borrow::Cow::into_owned)
+    })
+}
+
+fn encode_fields(head: &[u8], fields: &[Vec<u8>], into: &mut Vec<u8>) {
+    into.extend_from_slice(head);
+    for (position, field) in fields.iter().enumerate() {
+        if position > 0 {
+            into.push(b' ');
+        }
+        quote::astring(field, into);
+    }
+    into.push(b')');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(text: &str) -> Parsed<Vec<Item>> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        let fetch = Fetch::parse(&mut cursor)?;
+        cursor.end()?;
+        Ok(fetch.items)
+    }
+
+    #[test]
+    fn macros_are_expanded() {
+        assert_eq!(
+            items("fast").unwrap(),
+            [Item::Flags, Item::InternalDate, Item::Size]
+        );
+        assert_eq!(items("FULL").unwrap().len(), 5);
+        assert!(items("(FAST)").is_err());
+    }
+
+    #[test]
+    fn sections_are_written_as_they_are_read() {
+        for text in [
+            "",
+            "HEADER",
+            "TEXT",
+            "1",
+            "4.2",
+            "4.1.MIME",
+            "4.2.HEADER",
+            "4.2.2.1",
+            "HEADER.FIELDS (DATE FROM)",
+            "1.HEADER.FIELDS.NOT (\"x y\")",
+        ] {
+            let mut cursor = Cursor::new(text.as_bytes());
+            let section = Section::parse(&mut cursor).unwrap();
+            assert!(cursor.end().is_ok(), "{text}");
+            let mut out = Vec::new();
+            section.encode(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn wrong_sections_are_refused() {
+        for text in [
+            "BODY[0]",
+            "BODY[MIME]",
+            "BODY[1.]",
+            "BODY[1.FOO]",
+            "BODY[TEXT",
+            "BODY[]<0>",
+            "BODY[]<0.0>",
+            "BODY[HEADER.FIELDS ()]",
+            "BODY.PEEK",
+            "()",
+            "(FLAGS",
+            "FOO",
+            "RFC822.PEEK",
+        ] {
+            assert!(items(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn partial_and_modifier_are_read() {
+        let fetch = Fetch::parse(&mut Cursor::new(
+            b"(BODY.PEEK[]<5.10>) (CHANGEDSINCE 12345)",
+        ))
+        .unwrap();
+        assert_eq!(fetch.changed_since, Some(12345));
+        let [Item::Section(item)] = fetch.items.as_slice() else {
+            unreachable!()
+        };
+        assert!(item.peek);
+        assert_eq!(
+            item.partial,
+            Some(Partial {
+                offset: 5,
+                count: 10
+            })
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Writes one FETCH response (RFC 3501 §7.4.2), piece by piece.
+//!
+//! The pieces gather in a buffer that the caller empties as often as it likes: a body of any size passes through it
+//! between [`FetchLine::section_head`] and the next item. Strings that the octets do not allow quoted become literals.
+
+use super::date::DateAndTime;
+use super::fetch::{SectionItem, Spelling};
+use super::flag::SystemFlag;
+use super::{code, quote};
+
+/// One response under construction.
+#[derive(Debug, Default)]
+pub struct FetchLine {
+    octets: Vec<u8>,
+    items: usize,
+}
+
+impl FetchLine {
+    /// Begins the response for the message `number`, in the memory of the one before.
+    pub fn begin(&mut self, number: u32) {
+        self.items = 0;
+        self.octets.extend_from_slice(b"* ");
+        quote::number(u64::from(number), &mut self.octets);
+        self.octets.extend_from_slice(b" FETCH (");
+    }
+
+    /// Ends the response.
+    pub fn end(&mut self) {
+        self.octets.extend_from_slice(b")\r\n");
+    }
+
+    /// What is written and not taken yet.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Forgets what is written: it has been taken.
+    pub fn clear(&mut self) {
+        self.octets.clear();
+    }
+
+    /// Begins an item; its value follows.
+    pub fn item(&mut self, name: &str) -> &mut Vec<u8> {
+        if self.items > 0 {
+            self.octets.push(b' ');
+        }
+        self.items += 1;
+        self.octets.extend_from_slice(name.as_bytes());
+        self.octets.push(b' ');
+        &mut self.octets
+    }
+
+    /// UID
+    pub fn uid(&mut self, uid: u32) {
+        quote::number(u64::from(uid), self.item("UID"));
+    }
+
+    /// FLAGS
+    pub fn flags<'a>(&mut self, system: &[SystemFlag], others: impl IntoIterator<Item = &'a str>) {
+        code::encode_flags(system, others, self.item("FLAGS"));
+    }
+
+    /// INTERNALDATE
+    pub fn internal_date(&mut self, date: DateAndTime) {
+        date.encode(self.item("INTERNALDATE"));
+    }
+
+    /// RFC822.SIZE
+    pub fn size(&mut self, octets: u64) {
+        quote::number(octets, self.item("RFC822.SIZE"));
+    }
+
+    /// MODSEQ (RFC 7162 §7)
+    pub fn modseq(&mut self, modseq: u64) {
+        let into = self.item("MODSEQ");
+        into.push(b'(');
+        quote::number(modseq, into);
+        into.push(b')');
+    }
+
+    /// A section of which `octets` octets follow, written by [`Self::section_octets`] or by the caller.
+    pub fn section_head(&mut self, item: &SectionItem, octets: u64) {
+        self.section_name(item);
+        quote::literal_head(octets, &mut self.octets);
+    }
+
+    /// Octets of a section.
+    pub fn section_octets(&mut self, octets: &[u8]) {
+        quote::literal_octets(octets, &mut self.octets);
+    }
+
+    /// A section that the message does not have.
+    pub fn section_nil(&mut self, item: &SectionItem) {
+        self.section_name(item);
+        self.octets.extend_from_slice(b"NIL");
+    }
+
+    fn plain_name(&mut self, name: &str) {
+        self.item(name);
+    }
+
+    fn section_name(&mut self, item: &SectionItem) {
+        match item.spelling {
+            Spelling::Rfc822 => return self.plain_name("RFC822"),
+            Spelling::Rfc822Header => return self.plain_name("RFC822.HEADER"),
+            Spelling::Rfc822Text => return self.plain_name("RFC822.TEXT"),
+            Spelling::Body => {}
+        }
+        let into = self.item("BODY");
+        into.pop();
+        into.push(b'[');
+        item.section.encode(into);
+        into.push(b']');
+        if let Some(partial) = item.partial {
+            into.push(b'<');
+            quote::number(u64::from(partial.offset), into);
+            into.push(b'>');
+        }
+        into.push(b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::Cursor;
+    use crate::grammar::fetch::{Fetch, Item};
+
+    fn section(text: &str) -> SectionItem {
+        let fetch = Fetch::parse(&mut Cursor::new(text.as_bytes())).unwrap();
+        match fetch.items.into_iter().next() {
+            Some(Item::Section(item)) => item,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_response_is_one_line_with_literals() {
+        let mut line = FetchLine::default();
+        line.begin(12);
+        line.flags(&[SystemFlag::Seen], ["$Junk"]);
+        line.uid(7);
+        line.modseq(99);
+        line.section_head(&section("BODY.PEEK[1.HEADER]<0.100>"), 5);
+        line.section_octets(b"a\r\n\0b");
+        line.section_nil(&section("BODY[9]"));
+        line.section_head(&section("RFC822.TEXT"), 0);
+        line.end();
+        let expected = "* 12 FETCH (FLAGS (\\Seen $Junk) UID 7 MODSEQ (99) BODY[1.HEADER]<0> {5}\r\na\r\n?b BODY[9] NIL RFC822.TEXT {0}\r\n)\r\n";
+        assert_eq!(String::from_utf8_lossy(line.octets()), expected);
+    }
+}

@@ -1,0 +1,446 @@
+//! Responses other than FETCH, typed, and their bytes (RFC 3501 §7).
+//!
+//! Encoding cannot fail: strings take the form that their octets allow. FETCH is written by [`super::fetch_line`],
+//! because it may be larger than memory.
+
+use daemon::session::Encode;
+
+use super::code::{Code, encode_flags, encode_text};
+use super::flag::SystemFlag;
+use super::sequence::Ranges;
+use super::status::StatusItem;
+use super::{mailbox, quote};
+
+/// How a command ended, or what is told besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// OK
+    Ok,
+    /// NO
+    No,
+    /// BAD
+    Bad,
+}
+
+impl Condition {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::No => "NO",
+            Self::Bad => "BAD",
+        }
+    }
+}
+
+/// An attribute of a mailbox in LIST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// `\NonExistent`
+    NonExistent,
+    /// `\Noselect`
+    NoSelect,
+    /// `\HasChildren`
+    HasChildren,
+    /// `\HasNoChildren`
+    HasNoChildren,
+    /// `\Subscribed`
+    Subscribed,
+    /// A special use, with its backslash.
+    Use(&'static str),
+}
+
+impl Attribute {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NonExistent => "\\NonExistent",
+            Self::NoSelect => "\\Noselect",
+            Self::HasChildren => "\\HasChildren",
+            Self::HasNoChildren => "\\HasNoChildren",
+            Self::Subscribed => "\\Subscribed",
+            Self::Use(name) => name,
+        }
+    }
+}
+
+/// What SEARCH found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The tag of the command.
+    pub tag: String,
+    /// Whether numbers are UIDs.
+    pub uid: bool,
+    /// MIN
+    pub min: Option<u32>,
+    /// MAX
+    pub max: Option<u32>,
+    /// COUNT
+    pub count: Option<u32>,
+    /// ALL
+    pub all: Option<Ranges>,
+    /// MODSEQ
+    pub modseq: Option<u64>,
+}
+
+/// One response line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Response {
+    /// The end of a command.
+    Tagged {
+        /// Of which.
+        tag: String,
+        /// How it ended.
+        condition: Condition,
+        /// For machines.
+        code: Option<Code>,
+        /// For people.
+        text: String,
+    },
+    /// `* OK`, `* NO`, `* BAD`
+    Untagged(Condition, Option<Code>, String),
+    /// `* BYE`
+    Bye(Option<Code>, String),
+    /// `* PREAUTH` is never sent. `+`, with text for people.
+    Continue(&'static str),
+    /// `+` with a challenge in base64.
+    Challenge(String),
+    /// `* CAPABILITY`
+    Capability(String),
+    /// `* ENABLED`
+    Enabled(Vec<&'static str>),
+    /// `* ID`
+    Id(Vec<(&'static str, &'static str)>),
+    /// `* NAMESPACE`: one personal namespace with an empty prefix.
+    Namespace,
+    /// `* FLAGS`
+    Flags(Vec<String>),
+    /// `* n EXISTS`
+    Exists(u32),
+    /// `* n RECENT`
+    Recent(u32),
+    /// `* n EXPUNGE`
+    Expunge(u32),
+    /// `* LIST`
+    List {
+        /// Attributes.
+        attributes: Vec<Attribute>,
+        /// The name; empty for the root, of which only the separator is told.
+        mailbox: String,
+        /// Selection options that children match (RFC 5258 §4).
+        child_info: Vec<&'static str>,
+    },
+    /// `* LSUB`
+    Lsub {
+        /// Attributes.
+        attributes: Vec<Attribute>,
+        /// The name.
+        mailbox: String,
+    },
+    /// `* STATUS`
+    Status {
+        /// Of which mailbox.
+        mailbox: String,
+        /// What was asked for.
+        items: Vec<(StatusItem, u64)>,
+    },
+    /// `* SEARCH`, with the highest mod-sequence if one was asked for.
+    Search(Vec<u32>, Option<u64>),
+    /// `* ESEARCH`
+    Esearch(Found),
+}
+
+impl Encode for Response {
+    fn encode(&self, into: &mut Vec<u8>) {
+        match self {
+            Self::Tagged {
+                tag,
+                condition,
+                code,
+                text,
+            } => {
+                into.extend_from_slice(tag.as_bytes());
+                encode_condition(condition.word(), code.as_ref(), text, into);
+            }
+            Self::Untagged(condition, code, text) => {
+                into.push(b'*');
+                encode_condition(condition.word(), code.as_ref(), text, into);
+            }
+            Self::Bye(code, text) => {
+                into.push(b'*');
+                encode_condition("BYE", code.as_ref(), text, into);
+            }
+            Self::Continue(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
+            Self::Challenge(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
+            other => {
+                into.extend_from_slice(b"* ");
+                other.encode_data(into);
+            }
+        }
+        into.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Response {
+    fn encode_data(&self, into: &mut Vec<u8>) {
+        match self {
+            Self::Capability(list) => {
+                into.extend_from_slice(["CAPABILITY ", list].concat().as_bytes())
+            }
+            Self::Enabled(names) => encode_words("ENABLED", names.iter().copied(), into),
+            Self::Id(fields) => encode_id(fields, into),
+            Self::Namespace => into.extend_from_slice(b"NAMESPACE ((\"\" \"/\")) NIL NIL"),
+            Self::Flags(keywords) => {
+                into.extend_from_slice(b"FLAGS ");
+                encode_flags(&SystemFlag::ALL, keywords.iter().map(String::as_str), into);
+            }
+            Self::Exists(count) => encode_numbered(*count, " EXISTS", into),
+            Self::Recent(count) => encode_numbered(*count, " RECENT", into),
+            Self::Expunge(number) => encode_numbered(*number, " EXPUNGE", into),
+            Self::List {
+                attributes,
+                mailbox,
+                child_info,
+            } => {
+                encode_list("LIST", attributes, mailbox, into);
+                encode_child_info(child_info, into);
+            }
+            Self::Lsub {
+                attributes,
+                mailbox,
+            } => encode_list("LSUB", attributes, mailbox, into),
+            Self::Status { mailbox, items } => encode_status(mailbox, items, into),
+            Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
+            Self::Esearch(found) => encode_esearch(found, into),
+            Self::Tagged { .. }
+            | Self::Untagged(..)
+            | Self::Bye(..)
+            | Self::Continue(_)
+            | Self::Challenge(_) => {}
+        }
+    }
+}
+
+fn encode_condition(word: &str, code: Option<&Code>, text: &str, into: &mut Vec<u8>) {
+    into.push(b' ');
+    into.extend_from_slice(word.as_bytes());
+    into.push(b' ');
+    if let Some(code) = code {
+        code.encode(into);
+        into.push(b' ');
+    }
+    encode_text(text, into);
+}
+
+fn encode_words<'a>(first: &str, words: impl Iterator<Item = &'a str>, into: &mut Vec<u8>) {
+    into.extend_from_slice(first.as_bytes());
+    for word in words {
+        into.push(b' ');
+        into.extend_from_slice(word.as_bytes());
+    }
+}
+
+fn encode_numbered(number: u32, rest: &str, into: &mut Vec<u8>) {
+    quote::number(u64::from(number), into);
+    into.extend_from_slice(rest.as_bytes());
+}
+
+fn encode_id(fields: &[(&str, &str)], into: &mut Vec<u8>) {
+    into.extend_from_slice(b"ID (");
+    for (position, (name, value)) in fields.iter().enumerate() {
+        if position > 0 {
+            into.push(b' ');
+        }
+        quote::string(name.as_bytes(), into);
+        into.push(b' ');
+        quote::string(value.as_bytes(), into);
+    }
+    into.push(b')');
+}
+
+fn encode_list(word: &str, attributes: &[Attribute], name: &str, into: &mut Vec<u8>) {
+    into.extend_from_slice(word.as_bytes());
+    into.push(b' ');
+    encode_flags(
+        &[],
+        attributes.iter().map(|attribute| attribute.name()),
+        into,
+    );
+    into.extend_from_slice(b" \"/\" ");
+    mailbox::encode(name, into);
+}
+
+fn encode_child_info(options: &[&str], into: &mut Vec<u8>) {
+    if options.is_empty() {
+        return;
+    }
+    into.extend_from_slice(b" (\"CHILDINFO\" (");
+    for (position, option) in options.iter().enumerate() {
+        if position > 0 {
+            into.push(b' ');
+        }
+        quote::string(option.as_bytes(), into);
+    }
+    into.extend_from_slice(b"))");
+}
+
+fn encode_status(name: &str, items: &[(StatusItem, u64)], into: &mut Vec<u8>) {
+    into.extend_from_slice(b"STATUS ");
+    mailbox::encode(name, into);
+    into.extend_from_slice(b" (");
+    for (position, (item, value)) in items.iter().enumerate() {
+        if position > 0 {
+            into.push(b' ');
+        }
+        into.extend_from_slice(item.name().as_bytes());
+        into.push(b' ');
+        quote::number(*value, into);
+    }
+    into.push(b')');
+}
+
+fn encode_search(numbers: &[u32], modseq: Option<u64>, into: &mut Vec<u8>) {
+    into.extend_from_slice(b"SEARCH");
+    for number in numbers {
+        into.push(b' ');
+        quote::number(u64::from(*number), into);
+    }
+    if let Some(modseq) = modseq.filter(|_| !numbers.is_empty()) {
+        into.extend_from_slice(format!(" (MODSEQ {modseq})").as_bytes());
+    }
+}
+
+fn encode_esearch(found: &Found, into: &mut Vec<u8>) {
+    // RFC 4731 §3.1 shows the tag as a quoted string, and at least one client knows no other form.
+    into.extend_from_slice(b"ESEARCH (TAG \"");
+    into.extend_from_slice(found.tag.as_bytes());
+    into.extend_from_slice(b"\")");
+    if found.uid {
+        into.extend_from_slice(b" UID");
+    }
+    let mut item = |name: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            into.extend_from_slice(name.as_bytes());
+            quote::number(value, into);
+        }
+    };
+    item(" MIN ", found.min.map(u64::from));
+    item(" MAX ", found.max.map(u64::from));
+    item(" COUNT ", found.count.map(u64::from));
+    if let Some(all) = found.all.as_ref().filter(|all| !all.is_empty()) {
+        into.extend_from_slice(b" ALL ");
+        all.encode(into);
+    }
+    if let Some(modseq) = found.modseq {
+        into.extend_from_slice(format!(" MODSEQ {modseq}").as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(response: &Response) -> String {
+        let mut out = Vec::new();
+        response.encode(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_suffix("\r\n").unwrap().to_owned()
+    }
+
+    #[test]
+    fn responses_look_as_in_the_rfcs() {
+        let uids = |numbers: &[u32]| numbers.iter().copied().collect::<Ranges>();
+        let tagged = |code, text: &str| Response::Tagged {
+            tag: "A003".into(),
+            condition: Condition::Ok,
+            code: Some(code),
+            text: text.into(),
+        };
+        let code = Code::AppendUid {
+            uid_validity: 38505,
+            uids: uids(&[3955]),
+        };
+        assert_eq!(
+            line(&tagged(code, "APPEND completed")),
+            "A003 OK [APPENDUID 38505 3955] APPEND completed"
+        );
+        let code = Code::CopyUid {
+            uid_validity: 38505,
+            from: uids(&[304, 319, 320]),
+            to: uids(&[3956, 3957, 3958]),
+        };
+        assert_eq!(
+            line(&tagged(code, "Done")),
+            "A003 OK [COPYUID 38505 304,319:320 3956:3958] Done"
+        );
+        let code = Code::PermanentFlags {
+            writable: true,
+            keywords: vec!["$Junk".into()],
+            extensible: true,
+        };
+        assert_eq!(
+            line(&Response::Untagged(
+                Condition::Ok,
+                Some(code),
+                "Limited".into()
+            )),
+            "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk \\*)] Limited"
+        );
+        assert_eq!(
+            line(&Response::Namespace),
+            "* NAMESPACE ((\"\" \"/\")) NIL NIL"
+        );
+        assert_eq!(
+            line(&Response::Search(vec![2, 84, 882], Some(7))),
+            "* SEARCH 2 84 882 (MODSEQ 7)"
+        );
+        assert_eq!(line(&Response::Search(vec![], Some(7))), "* SEARCH");
+        let status = vec![(StatusItem::Messages, 231), (StatusItem::UidNext, 44292)];
+        let status = Response::Status {
+            mailbox: "blurdybloop".into(),
+            items: status,
+        };
+        assert_eq!(
+            line(&status),
+            "* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)"
+        );
+    }
+
+    #[test]
+    fn names_never_go_out_in_eight_bits() {
+        let list = Response::List {
+            attributes: vec![Attribute::HasNoChildren],
+            mailbox: "Entwürfe".into(),
+            child_info: vec![],
+        };
+        assert_eq!(line(&list), "* LIST (\\HasNoChildren) \"/\" Entw&APw-rfe");
+        let root = Response::List {
+            attributes: vec![Attribute::NoSelect],
+            mailbox: String::new(),
+            child_info: vec![],
+        };
+        assert_eq!(line(&root), "* LIST (\\Noselect) \"/\" \"\"");
+        let list = Response::List {
+            attributes: vec![],
+            mailbox: "foo".into(),
+            child_info: vec!["SUBSCRIBED"],
+        };
+        assert_eq!(
+            line(&list),
+            "* LIST () \"/\" foo (\"CHILDINFO\" (\"SUBSCRIBED\"))"
+        );
+    }
+
+    #[test]
+    fn esearch_tells_what_was_asked() {
+        let found = Found {
+            tag: "A284".into(),
+            uid: true,
+            min: Some(4),
+            count: Some(1),
+            ..Found::default()
+        };
+        assert_eq!(
+            line(&Response::Esearch(found)),
+            "* ESEARCH (TAG \"A284\") UID MIN 4 COUNT 1"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! STATUS data items (RFC 3501 §6.3.10, RFC 7162 §3.1.7, RFC 8438, RFC 7889 §3.1).
+
+use super::cursor::{Cursor, Malformed, Parsed};
+
+/// Most items in one list; there are fewer kinds, but a client may repeat one.
+const ITEMS_MAX: usize = 64;
+
+/// What is asked of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusItem {
+    /// MESSAGES
+    Messages,
+    /// RECENT
+    Recent,
+    /// UIDNEXT
+    UidNext,
+    /// UIDVALIDITY
+    UidValidity,
+    /// UNSEEN
+    Unseen,
+    /// DELETED (RFC 9051 §6.3.11)
+    Deleted,
+    /// SIZE (RFC 8438)
+    Size,
+    /// HIGHESTMODSEQ (RFC 7162)
+    HighestModSeq,
+    /// APPENDLIMIT (RFC 7889)
+    AppendLimit,
+}
+
+impl StatusItem {
+    const ALL: [Self; 9] = [
+        Self::Messages,
+        Self::Recent,
+        Self::UidNext,
+        Self::UidValidity,
+        Self::Unseen,
+        Self::Deleted,
+        Self::Size,
+        Self::HighestModSeq,
+        Self::AppendLimit,
+    ];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "MESSAGES",
+            Self::Recent => "RECENT",
+            Self::UidNext => "UIDNEXT",
+            Self::UidValidity => "UIDVALIDITY",
+            Self::Unseen => "UNSEEN",
+            Self::Deleted => "DELETED",
+            Self::Size => "SIZE",
+            Self::HighestModSeq => "HIGHESTMODSEQ",
+            Self::AppendLimit => "APPENDLIMIT",
+        }
+    }
+
+    /// Reads `(MESSAGES UNSEEN)`.
+    pub fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<Vec<Self>> {
+        let mut count = 0;
+        cursor.list(|cursor| {
+            count += 1;
+            if count > ITEMS_MAX {
+                return Err(Malformed::TooMany("status items"));
+            }
+            let name = cursor.keyword("a status item")?;
+            Self::ALL
+                .into_iter()
+                .find(|item| item.name() == name)
+                .ok_or(Malformed::Expected("a status item"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_read_in_any_case() {
+        let items =
+            StatusItem::parse_list(&mut Cursor::new(b"(messages UIDNEXT highestmodseq)")).unwrap();
+        assert_eq!(
+            items,
+            [
+                StatusItem::Messages,
+                StatusItem::UidNext,
+                StatusItem::HighestModSeq
+            ]
+        );
+        assert!(StatusItem::parse_list(&mut Cursor::new(b"()")).is_err());
+        assert!(StatusItem::parse_list(&mut Cursor::new(b"(FOO)")).is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2), written from the index that the store made at arrival.
+//!
+//! The depth of the tree is bounded by the index, therefore the walk may recurse. Header text goes out in ASCII:
+//! see [`super::encoded_word`].
+
+use store::mime::{Disposition, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part};
+
+use super::{encoded_word, quote};
+
+fn text(value: Option<&str>, into: &mut Vec<u8>) {
+    match value {
+        Some(value) => quote::string(&encoded_word::ascii(value.as_bytes()), into),
+        None => into.extend_from_slice(b"NIL"),
+    }
+}
+
+fn word(value: &str, into: &mut Vec<u8>) {
+    text(Some(value), into);
+}
+
+/// Writes ENVELOPE.
+pub fn envelope(envelope: &Envelope, into: &mut Vec<u8>) {
+    into.push(b'(');
+    text(envelope.date.as_deref(), into);
+    into.push(b' ');
+    text(envelope.subject.as_deref(), into);
+    for list in [
+        &envelope.from[..],
+        envelope.sender_or_from(),
+        envelope.reply_to_or_from(),
+        &envelope.to,
+        &envelope.cc,
+        &envelope.bcc,
+    ] {
+        into.push(b' ');
+        addresses(list, into);
+    }
+    into.push(b' ');
+    text(envelope.in_reply_to.as_deref(), into);
+    into.push(b' ');
+    text(envelope.message_id.as_deref(), into);
+    into.push(b')');
+}
+
+fn addresses(list: &[EnvelopeAddress], into: &mut Vec<u8>) {
+    if list.is_empty() {
+        return into.extend_from_slice(b"NIL");
+    }
+    into.push(b'(');
+    for address in list {
+        into.push(b'(');
+        text(address.name.as_deref(), into);
+        into.push(b' ');
+        text(address.route.as_deref(), into);
+        into.push(b' ');
+        text(address.mailbox.as_deref(), into);
+        into.push(b' ');
+        text(address.host.as_deref(), into);
+        into.push(b')');
+    }
+    into.push(b')');
+}
+
+/// Writes BODYSTRUCTURE, or BODY, which is the same without extension data.
+pub fn body(index: &MessageIndex, extended: bool, into: &mut Vec<u8>) {
+    Writer {
+        index,
+        extended,
+        into,
+    }
+    .part(index.root());
+}
+
+struct Writer<'a> {
+    index: &'a MessageIndex,
+    extended: bool,
+    into: &'a mut Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn part(&mut self, part: &Part) {
+        self.into.push(b'(');
+        match part.kind {
+            Kind::Multipart => self.multipart(part),
+            Kind::Leaf | Kind::Message => self.single(part),
+        }
+        self.into.push(b')');
+    }
+
+    fn multipart(&mut self, part: &Part) {
+        let index = self.index;
+        for child in index.children(part) {
+            self.part(child);
+        }
+        self.space();
+        word(&part.subtype, self.into);
+        if self.extended {
+            self.space();
+            self.parameters(&part.parameters);
+            self.disposition_language_location(part);
+        }
+    }
+
+    /// body-type-basic, body-type-msg or body-type-text.
+    fn single(&mut self, part: &Part) {
+        word(&part.media_type, self.into);
+        self.space();
+        word(&part.subtype, self.into);
+        self.space();
+        self.parameters(&part.parameters);
+        self.space();
+        text(part.id.as_deref(), self.into);
+        self.space();
+        text(part.description.as_deref(), self.into);
+        self.space();
+        word(part.encoding.as_str(), self.into);
+        self.space();
+        quote::number(part.body_octets(), self.into);
+        self.message_inside(part);
+        // RFC 3501 §9: media-message is MESSAGE/RFC822 alone; other kinds of message are told as basic bodies.
+        if part.media_type == "text" || part.is("message", "rfc822") {
+            self.space();
+            quote::number(part.lines, self.into);
+        }
+        if self.extended {
+            self.space();
+            text(part.md5.as_deref(), self.into);
+            self.disposition_language_location(part);
+        }
+    }
+
+    fn message_inside(&mut self, part: &Part) {
+        if !part.is("message", "rfc822") {
+            return;
+        }
+        let index = self.index;
+        let Some(message) = index.message_in(part) else {
+            return;
+        };
+        self.space();
+        match &message.envelope {
+            Some(inside) => envelope(inside, self.into),
+            None => envelope(&Envelope::default(), self.into),
+        }
+        self.space();
+        self.part(message);
+    }
+
+    fn disposition_language_location(&mut self, part: &Part) {
+        self.space();
+        self.disposition(part.disposition.as_ref());
+        self.space();
+        self.language(&part.language);
+        self.space();
+        text(part.location.as_deref(), self.into);
+    }
+
+    fn disposition(&mut self, disposition: Option<&Disposition>) {
+        let Some(disposition) = disposition else {
+            return self.into.extend_from_slice(b"NIL");
+        };
+        self.into.push(b'(');
+        word(&disposition.kind, self.into);
+        self.space();
+        self.parameters(&disposition.parameters);
+        self.into.push(b')');
+    }
+
+    fn parameters(&mut self, parameters: &[Parameter]) {
+        if parameters.is_empty() {
+            return self.into.extend_from_slice(b"NIL");
+        }
+        for (position, parameter) in parameters.iter().enumerate() {
+            self.into.push(if position == 0 { b'(' } else { b' ' });
+            word(&parameter.name, self.into);
+            self.space();
+            word(&parameter.value, self.into);
+        }
+        self.into.push(b')');
+    }
+
+    fn language(&mut self, tags: &[String]) {
+        match tags {
+            [] => self.into.extend_from_slice(b"NIL"),
+            [only] => word(only, self.into),
+            several => {
+                for (position, tag) in several.iter().enumerate() {
+                    self.into.push(if position == 0 { b'(' } else { b' ' });
+                    word(tag, self.into);
+                }
+                self.into.push(b')');
+            }
+        }
+    }
+
+    fn space(&mut self) {
+        self.into.push(b' ');
+    }
+}

@@ -1,0 +1,23 @@
+//! The limits of imapd, with their units. What an operator may choose is in the configuration.
+
+/// Longest line before login. The longest legitimate one carries a SASL response (RFC 4959).
+pub const LINE_OCTETS_BEFORE_LOGIN_MAX: usize = 8 * 1024;
+/// Longest line after login. RFC 2683 §3.2.1.5 asks for 8,000; clients send sets of thousands of UIDs.
+pub const LINE_OCTETS_MAX: usize = 128 * 1024;
+/// Largest command before login, its lines and literals together.
+pub const COMMAND_OCTETS_BEFORE_LOGIN_MAX: u64 = 16 * 1024;
+/// Largest command after login; the messages of an APPEND do not count.
+pub const COMMAND_OCTETS_MAX: u64 = 1024 * 1024;
+/// A non-synchronising literal that is refused is read and thrown away up to this size; above it the connection ends
+/// (RFC 7888 §4).
+pub const DISCARD_OCTETS_MAX: u64 = 256 * 1024 * 1024;
+/// The same, before login.
+pub const DISCARD_OCTETS_BEFORE_LOGIN_MAX: u64 = 64 * 1024;
+/// Commands that fail one after another before the connection ends.
+pub const FAILURES_IN_A_ROW_MAX: u32 = 50;
+/// Messages in one MULTIAPPEND.
+pub const APPEND_MESSAGES_MAX: usize = 1_000;
+/// Messages whose data is read from the store at a time.
+pub const FETCH_BATCH: usize = 500;
+/// Octets of one body that are in memory at a time.
+pub const BODY_CHUNK_OCTETS: u64 = 256 * 1024;

@@ -1,0 +1,16 @@
+//! The work of SEARCH: keys are compiled, judged by what is known of a message, and more is read only where the cheap
+//! keys leave it open.
+//!
+//! ```text
+//! rows (memory) ─open─► entries (size, dates) ─open─► indexes (Date) ─open─► headers ─open─► bodies
+//! ```
+//!
+//! Each step sees only the messages that the steps before could not decide. Decoding and matching of headers and bodies
+//! runs on blocking threads, on both sides of the reading.
+
+mod judge;
+mod program;
+mod scan;
+
+pub use program::Program;
+pub use scan::scan;

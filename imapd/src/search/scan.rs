@@ -1,0 +1,281 @@
+//! Runs a program over the messages of a view, reading as little as possible.
+
+use std::collections::VecDeque;
+use std::iter::Peekable;
+use std::ops::Range;
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use bytes::Bytes;
+use store::mime::search::{Scope, pieces};
+use store::{READ_OCTETS_MAX, Uid};
+use tokio::task::JoinHandle;
+
+use super::judge::{Known, Octets, judge};
+use super::program::{Level, Program};
+use crate::fetch::read::{Reader, Wanted};
+use crate::limits::FETCH_BATCH;
+use crate::session::reject::Reject;
+use crate::view::View;
+
+/// Groups that are judged on blocking threads while the next one is read.
+const GROUPS_AT_ONCE: usize = 2;
+
+/// The positions of all messages that match, ascending.
+pub async fn scan(
+    reader: &Reader,
+    program: Arc<Program>,
+    view: &View,
+) -> Result<Vec<usize>, Reject> {
+    let mut found = Vec::new();
+    let mut open = Vec::new();
+    for (position, row) in view.rows().iter().enumerate() {
+        if view.is_gone(row.uid) {
+            continue;
+        }
+        let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
+        let recent = view.is_recent(row.uid);
+        let known = Known {
+            number,
+            row,
+            recent,
+            entry: None,
+            index: None,
+            octets: None,
+        };
+        match judge(&program.test, &known) {
+            Some(true) => found.push(position),
+            Some(false) => {}
+            None => open.push(known),
+        }
+    }
+    if !open.is_empty() {
+        let mut scan = Scan {
+            reader,
+            program,
+            found,
+        };
+        scan.decide(open).await?;
+        found = scan.found;
+        found.sort_unstable();
+    }
+    Ok(found)
+}
+
+struct Scan<'a> {
+    reader: &'a Reader,
+    program: Arc<Program>,
+    found: Vec<usize>,
+}
+
+/// A batch after judgement.
+struct Judged {
+    matched: Vec<usize>,
+    open: Vec<Known>,
+}
+
+fn judge_all(program: &Program, batch: Vec<Known>) -> Judged {
+    let mut judged = Judged {
+        matched: Vec::new(),
+        open: Vec::new(),
+    };
+    for known in batch {
+        match judge(&program.test, &known) {
+            Some(true) => judged.matched.push(known.number as usize - 1),
+            Some(false) => {}
+            None => judged.open.push(known),
+        }
+    }
+    judged
+}
+
+impl Scan<'_> {
+    async fn decide(&mut self, open: Vec<Known>) -> Result<(), Reject> {
+        let mut open = open.into_iter().peekable();
+        while open.peek().is_some() {
+            let batch: Vec<Known> = open.by_ref().take(FETCH_BATCH).collect();
+            let batch = self.by_entries(batch).await?;
+            let mut batch = self.by_indexes(batch).await?;
+            // Headers are read apart from bodies only where a key asks for a field.
+            if self.program.uses(Level::Header) {
+                batch = self.by_texts(batch, Scope::Header).await?;
+            }
+            self.by_texts(batch, Scope::Text).await?;
+        }
+        Ok(())
+    }
+
+    async fn by_entries(&mut self, mut batch: Vec<Known>) -> Result<Vec<Known>, Reject> {
+        if !self.program.uses(Level::Entry) || batch.is_empty() {
+            return Ok(batch);
+        }
+        let Reader {
+            store,
+            account,
+            mailbox,
+        } = self.reader;
+        let mut entries = store
+            .entries(*account, *mailbox, &uids(&batch))
+            .await?
+            .into_iter()
+            .peekable();
+        for known in &mut batch {
+            known.entry = entries.next_if(|entry| entry.uid.value() == known.row.uid);
+        }
+        // What is gone matches nothing.
+        batch.retain(|known| known.entry.is_some());
+        Ok(self.sort_out(batch))
+    }
+
+    async fn by_indexes(&mut self, mut batch: Vec<Known>) -> Result<Vec<Known>, Reject> {
+        if batch.is_empty() {
+            return Ok(batch);
+        }
+        let Reader {
+            store,
+            account,
+            mailbox,
+        } = self.reader;
+        let mut indexes = store
+            .indexes(*account, *mailbox, &uids(&batch))
+            .await?
+            .into_iter()
+            .peekable();
+        for known in &mut batch {
+            known.index = indexes
+                .next_if(|(uid, _)| uid.value() == known.row.uid)
+                .map(|(_, index)| index);
+        }
+        batch.retain(|known| known.index.is_some());
+        Ok(self.sort_out(batch))
+    }
+
+    /// Keeps what is decided, and gives back what is open.
+    fn sort_out(&mut self, batch: Vec<Known>) -> Vec<Known> {
+        let judged = judge_all(&self.program, batch);
+        self.found.extend(judged.matched);
+        judged.open
+    }
+
+    /// Reads texts group by group; groups are judged on blocking threads while the next is read.
+    async fn by_texts(&mut self, batch: Vec<Known>, scope: Scope) -> Result<Vec<Known>, Reject> {
+        let mut open = Vec::new();
+        let mut judging: VecDeque<JoinHandle<Judged>> = VecDeque::new();
+        let mut batch = batch.into_iter().peekable();
+        while batch.peek().is_some() {
+            let group = self.read_group(&mut batch, scope).await?;
+            let program = self.program.clone();
+            judging.push_back(tokio::task::spawn_blocking(move || {
+                judge_all(&program, group)
+            }));
+            if judging.len() > GROUPS_AT_ONCE {
+                self.finish(judging.pop_front(), &mut open).await?;
+            }
+        }
+        while !judging.is_empty() {
+            self.finish(judging.pop_front(), &mut open).await?;
+        }
+        Ok(open)
+    }
+
+    async fn finish(
+        &mut self,
+        judging: Option<JoinHandle<Judged>>,
+        open: &mut Vec<Known>,
+    ) -> Result<(), Reject> {
+        let Some(judging) = judging else {
+            return Ok(());
+        };
+        let judged = judging.await.map_err(interrupted)?;
+        self.found.extend(judged.matched);
+        open.extend(judged.open);
+        Ok(())
+    }
+
+    /// Reads octets of as many messages as one answer of the store holds; of a larger one, alone.
+    async fn read_group(
+        &self,
+        batch: &mut Peekable<IntoIter<Known>>,
+        scope: Scope,
+    ) -> Result<Vec<Known>, Reject> {
+        let (mut group, mut wanted, mut octets) = (Vec::new(), Vec::new(), 0);
+        while let Some(known) = batch
+            .next_if(|known| group.is_empty() || octets + size(known, scope) <= READ_OCTETS_MAX)
+        {
+            octets += size(&known, scope);
+            let ranges = ranges(&known, scope);
+            let uid = Uid::new(known.row.uid).unwrap_or(Uid::FIRST);
+            group.push((known, ranges.len()));
+            wanted.extend(ranges.into_iter().map(|range| (uid, range)));
+        }
+        let mut read = self.read_whole(wanted).await?.into_iter();
+        let fill = |(mut known, count): (Known, usize)| {
+            known.octets = Some(Octets {
+                scope,
+                pieces: read.by_ref().take(count).collect(),
+            });
+            known
+        };
+        Ok(group.into_iter().map(fill).collect())
+    }
+
+    /// One answer of the store may be shorter than a large piece: the rest of that is asked for again.
+    async fn read_whole(&self, wanted: Vec<Wanted>) -> Result<Vec<Option<Bytes>>, Reject> {
+        let mut read = self.reader.read_all(&wanted).await?;
+        for ((uid, range), octets) in wanted.into_iter().zip(&mut read) {
+            let Some(octets) = octets else { continue };
+            if (octets.len() as u64) < range.end - range.start {
+                let start = range.start + octets.len() as u64;
+                *octets = self.read_rest(uid, start..range.end, octets).await?;
+            }
+        }
+        Ok(read)
+    }
+
+    async fn read_rest(
+        &self,
+        uid: Uid,
+        mut rest: Range<u64>,
+        begun: &[u8],
+    ) -> Result<Bytes, Reject> {
+        let mut whole = begun.to_vec();
+        while rest.start < rest.end {
+            match self.reader.read(uid, rest.clone()).await? {
+                Some(more) if !more.is_empty() => {
+                    rest.start += more.len() as u64;
+                    whole.extend_from_slice(&more);
+                }
+                _ => break,
+            }
+        }
+        Ok(whole.into())
+    }
+}
+
+fn uids(batch: &[Known]) -> Vec<Uid> {
+    batch
+        .iter()
+        .filter_map(|known| Uid::new(known.row.uid))
+        .collect()
+}
+
+fn ranges(known: &Known, scope: Scope) -> Vec<Range<u64>> {
+    known
+        .index
+        .iter()
+        .flat_map(|index| pieces(index, scope))
+        .map(|piece| piece.range())
+        .collect()
+}
+
+fn size(known: &Known, scope: Scope) -> u64 {
+    ranges(known, scope)
+        .iter()
+        .map(|range| range.end - range.start)
+        .sum()
+}
+
+/// A blocking task ends early only if it panics or the runtime stops.
+fn interrupted(error: tokio::task::JoinError) -> Reject {
+    Reject::Store(store::Error::Unavailable(error.to_string()))
+}

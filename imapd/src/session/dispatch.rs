@@ -1,0 +1,318 @@
+//! From a whole command to its tagged response.
+//!
+//! The dispatcher alone gates commands by the table, takes in the store's news, and decides what is told and when;
+//! the commands put their own untagged data and return how they ended.
+
+use daemon::session::{Next, Output};
+use store::Store;
+
+use super::reject::Reject;
+use super::state::{Selected, State, User};
+use super::table::{Facts, Needs, Tells, facts};
+use super::{ImapSession, Mode};
+use crate::grammar::code::Code;
+use crate::grammar::command::{Command, Request};
+use crate::grammar::response::{Condition, Response};
+use crate::view::Manner;
+
+/// How a command ended well.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Done {
+    /// For machines.
+    pub code: Option<Code>,
+    /// For people.
+    pub text: &'static str,
+    /// What comes after the tagged response.
+    pub after: After,
+}
+
+/// What comes after the tagged response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// The next command.
+    Next,
+    /// The TLS handshake.
+    StartTls,
+    /// The end.
+    Close,
+    /// No tagged response yet: the session waits for more (SASL, IDLE).
+    Unfinished,
+}
+
+impl Done {
+    /// Without a code.
+    pub fn text(text: &'static str) -> Self {
+        Self {
+            code: None,
+            text,
+            after: After::Next,
+        }
+    }
+
+    /// With a code.
+    pub fn code(code: Code, text: &'static str) -> Self {
+        Self {
+            code: Some(code),
+            text,
+            after: After::Next,
+        }
+    }
+
+    /// Followed by something else than the next command.
+    pub fn then(after: After, text: &'static str) -> Self {
+        Self {
+            code: None,
+            text,
+            after,
+        }
+    }
+}
+
+/// How a command ended.
+pub type Outcome = Result<Done, Reject>;
+
+impl ImapSession {
+    /// Does a whole command.
+    pub(super) async fn dispatch(&mut self, command: &[u8], out: &mut Output) -> Next {
+        let mut request = match Request::parse(command) {
+            Ok(request) => request,
+            Err(malformed) => return self.answer_untagged(malformed, out),
+        };
+        let outcome = self.obey(&mut request, out).await;
+        self.answer(&request.tag, outcome, out)
+    }
+
+    async fn obey(&mut self, request: &mut Request<'_>, out: &mut Output) -> Outcome {
+        let verb = request.verb.clone()?;
+        let facts = facts(verb);
+        self.gate(facts)?;
+        let command = Command::parse(verb, &mut request.arguments)?;
+        // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
+        self.catch_up(facts.asks).await?;
+        self.tell(
+            Facts {
+                tells: facts.tells.without_expunge(),
+                ..facts
+            },
+            out,
+        );
+        let outcome = self.perform(&request.tag, command, out).await;
+        if !matches!(outcome, Err(Reject::Disconnected)) {
+            self.catch_up(false).await?;
+            self.tell(facts, out);
+        }
+        outcome
+    }
+
+    fn gate(&self, facts: Facts) -> Result<(), Reject> {
+        match (facts.needs, &self.state) {
+            (Needs::NotAuthenticated, State::Authenticated(_) | State::Selected(..)) => {
+                return Err(Reject::WrongState("Already logged in"));
+            }
+            (Needs::Authenticated | Needs::Selected, State::NotAuthenticated) => {
+                return Err(Reject::WrongState("Log in first"));
+            }
+            (Needs::Selected, State::Authenticated(_)) => {
+                return Err(Reject::WrongState("Select a mailbox first"));
+            }
+            (Needs::Selected, State::Selected(_, selected))
+                if facts.writes && selected.view.read_only =>
+            {
+                return Err(Reject::ReadOnly);
+            }
+            _ => {}
+        }
+        let open = daemon::sasl::mechanisms(
+            &self.connection.config,
+            self.tls.as_ref(),
+            &self.connection.peer,
+        )
+        .is_empty();
+        if facts.private && open {
+            Err(Reject::PrivacyRequired)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn perform(&mut self, tag: &str, command: Command, out: &mut Output) -> Outcome {
+        match command {
+            Command::Capability => self.capability(out),
+            Command::Noop => Ok(Done::text("NOOP completed")),
+            Command::Logout => self.logout(out),
+            Command::StartTls => self.starttls(),
+            Command::Authenticate { mechanism, initial } => {
+                self.authenticate(tag, &mechanism, initial, out).await
+            }
+            Command::Login { user, password } => self.login(&user, &password).await,
+            Command::Id(fields) => self.id(&fields, out),
+            Command::Enable(names) => self.enable(&names, out),
+            Command::Select { mailbox, condstore } => {
+                self.select(&mailbox, condstore, false, out).await
+            }
+            Command::Examine { mailbox, condstore } => {
+                self.select(&mailbox, condstore, true, out).await
+            }
+            Command::Create { mailbox, uses } => self.create(&mailbox, &uses).await,
+            Command::Delete(mailbox) => self.delete(&mailbox).await,
+            Command::Rename { from, to } => self.rename(&from, &to).await,
+            Command::Subscribe(mailbox) => self.subscribe(&mailbox).await,
+            Command::Unsubscribe(mailbox) => self.unsubscribe(&mailbox).await,
+            Command::List(list) => self.list(&list, out).await,
+            Command::Lsub { reference, pattern } => self.lsub(&reference, &pattern, out).await,
+            Command::Status { mailbox, items } => self.status(&mailbox, &items, out).await,
+            Command::Namespace => self.namespace(out),
+            Command::Idle => self.idle(tag, out),
+            Command::Check => Ok(Done::text("CHECK completed")),
+            Command::Close => self.close().await,
+            Command::Unselect => self.unselect(),
+            Command::Expunge(uids) => self.expunge(uids.as_ref()).await,
+            Command::Search(numbering, search) => self.search(tag, numbering, search, out).await,
+            Command::Fetch(numbering, set, fetch) => self.fetch(numbering, &set, fetch, out).await,
+            Command::Store(numbering, set, store) => {
+                self.store_flags(numbering, &set, store, out).await
+            }
+            Command::Copy(numbering, set, to) => self.copy(numbering, &set, &to).await,
+            Command::Move(numbering, set, to) => {
+                self.move_messages(numbering, &set, &to, out).await
+            }
+        }
+    }
+
+    /// Takes in what has changed in the selected mailbox. With `ask` the store is asked in any case; otherwise only if it
+    /// has called, which it does at once for this process and a moment later for others.
+    pub(crate) async fn catch_up(&mut self, ask: bool) -> Result<(), Reject> {
+        let store = self.store();
+        let Some(Selected { view, changes }) = self.state.selected() else {
+            return Ok(());
+        };
+        if !ask && !changes.has_changed().unwrap_or(true) {
+            return Ok(());
+        }
+        changes.mark_unchanged();
+        let news = match store
+            .changes_since(view.account, view.mailbox, view.modseq())
+            .await
+        {
+            Err(store::Error::NotFound(_)) => return Err(Reject::MailboxRemoved),
+            other => other?,
+        };
+        view.apply(&news);
+        if view.has_arrivals() && !view.read_only {
+            let first = store.claim_recent(view.account, view.mailbox).await?;
+            view.claim_recent(first.value());
+        }
+        Ok(())
+    }
+
+    /// Tells what the command allows to be told.
+    pub(crate) fn tell(&mut self, facts: Facts, out: &mut Output) {
+        let condstore = self.condstore;
+        if facts.tells == Tells::Nothing {
+            return;
+        }
+        if let Some(selected) = self.state.selected() {
+            selected.view.tell(
+                Manner {
+                    expunge: facts.tells == Tells::All,
+                    condstore,
+                    uid: facts.uid,
+                },
+                out,
+            );
+        }
+    }
+
+    /// Writes the tagged response.
+    pub(crate) fn answer(&mut self, tag: &str, outcome: Outcome, out: &mut Output) -> Next {
+        match outcome {
+            Ok(done) => {
+                self.count_success();
+                if done.after != After::Unfinished {
+                    self.put_tagged(tag, Condition::Ok, done.code, done.text, out);
+                }
+                match done.after {
+                    After::Next | After::Unfinished => Next::Continue,
+                    After::StartTls => Next::StartTls,
+                    After::Close => Next::Close,
+                }
+            }
+            Err(Reject::Disconnected) => Next::Close,
+            Err(reject) => self.answer_reject(tag, &reject, out),
+        }
+    }
+
+    fn answer_reject(&mut self, tag: &str, reject: &Reject, out: &mut Output) -> Next {
+        if reject.is_ours() {
+            tracing::error!(session = %self.connection.id, error = %reject, "command failed");
+        } else {
+            tracing::debug!(session = %self.connection.id, error = %reject, "command refused");
+        }
+        let refusal = reject.refusal(self.connection.id.as_str());
+        self.put_tagged(tag, refusal.condition, refusal.code, &refusal.text, out);
+        if matches!(reject, Reject::MailboxRemoved) {
+            out.put(&Response::Bye(
+                None,
+                "The selected mailbox was removed".to_owned(),
+            ));
+            return Next::Close;
+        }
+        if reject.is_ours() {
+            Next::Continue
+        } else {
+            self.count_failure(out)
+        }
+    }
+
+    fn put_tagged(
+        &self,
+        tag: &str,
+        condition: Condition,
+        code: Option<Code>,
+        text: &str,
+        out: &mut Output,
+    ) {
+        out.put(&Response::Tagged {
+            tag: tag.to_owned(),
+            condition,
+            code,
+            text: text.to_owned(),
+        });
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> Store {
+        self.connection.service.store.clone()
+    }
+
+    /// Who has logged in; the table has seen to it that someone has.
+    pub(crate) fn user(&self) -> Result<User, Reject> {
+        self.state
+            .user()
+            .cloned()
+            .ok_or(Reject::WrongState("Log in first"))
+    }
+
+    /// The selected mailbox; the table has seen to it that there is one.
+    pub(crate) fn selected(&mut self) -> Result<&mut Selected, Reject> {
+        self.state
+            .selected()
+            .ok_or(Reject::WrongState("Select a mailbox first"))
+    }
+
+    /// Leaves a mode in which lines are no commands.
+    pub(crate) fn enter(&mut self, mode: Mode) -> Done {
+        self.mode = mode;
+        Done::then(After::Unfinished, "")
+    }
+}
+
+impl Tells {
+    fn without_expunge(self) -> Self {
+        if self == Self::All {
+            Self::AllButExpunge
+        } else {
+            self
+        }
+    }
+}

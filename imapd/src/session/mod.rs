@@ -1,0 +1,318 @@
+//! One client's session: gathers commands from frames, and hands them to the dispatcher.
+//!
+//! ```text
+//! frame ─► intake ─command─► dispatch: gate ► parse ► catch up ► perform ► tell ► answer
+//!             │                                            │
+//!             └─ messages of APPEND, SASL, IDLE: modes in which lines and literals mean something else
+//! ```
+//!
+//! After any error the session knows where the next command begins. What makes that impossible (a line or a literal
+//! beyond all limits) ends the connection with BYE.
+
+pub mod capability;
+pub mod dispatch;
+pub mod intake;
+pub mod reject;
+pub mod state;
+pub mod table;
+
+use std::time::Duration;
+
+use daemon::service::Connection;
+use daemon::session::{Farewell, Frame, Framing, Next, Output, Session, Summary};
+use daemon::wire::TlsInfo;
+
+use self::intake::{Bounds, Intake, Step};
+use self::reject::Reject;
+use self::state::State;
+use crate::command::append::Appending;
+use crate::command::authenticate::Dialogue;
+use crate::grammar::Malformed;
+use crate::grammar::append::Start;
+use crate::grammar::code::Code;
+use crate::grammar::command::Request;
+use crate::grammar::fragment::Announced;
+use crate::grammar::response::{Condition, Response};
+use crate::limits;
+
+/// What lines and literals mean at present.
+pub enum Mode {
+    /// They are commands.
+    Command,
+    /// They are the messages of an APPEND.
+    Append(Box<Appending>),
+    /// They are responses to SASL challenges.
+    Sasl(Box<Dialogue>),
+    /// They end IDLE.
+    Idle {
+        /// The tag of IDLE.
+        tag: String,
+    },
+}
+
+/// One client's session.
+pub struct ImapSession {
+    pub(crate) connection: Connection,
+    pub(crate) tls: Option<TlsInfo>,
+    pub(crate) state: State,
+    pub(crate) mode: Mode,
+    pub(crate) intake: Intake,
+    /// Why the command being thrown away was refused.
+    pub(crate) refusal: Option<Reject>,
+    /// The client has used CONDSTORE (RFC 7162 §3.1).
+    pub(crate) condstore: bool,
+    failures_in_a_row: u32,
+    commands: u64,
+    pub(crate) fetched: u64,
+    pub(crate) appended: u64,
+}
+
+impl ImapSession {
+    /// A session at its very beginning.
+    pub fn new(connection: Connection) -> Self {
+        Self {
+            tls: connection.tls.clone(),
+            connection,
+            state: State::NotAuthenticated,
+            mode: Mode::Command,
+            intake: Intake::default(),
+            refusal: None,
+            condstore: false,
+            failures_in_a_row: 0,
+            commands: 0,
+            fetched: 0,
+            appended: 0,
+        }
+    }
+
+    pub(crate) fn capabilities(&self) -> String {
+        capability::capabilities(
+            &self.connection,
+            self.tls.as_ref(),
+            self.state.user().is_some(),
+        )
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        match self.state.user() {
+            Some(_) => Bounds {
+                command_octets: limits::COMMAND_OCTETS_MAX,
+                discard_octets: limits::DISCARD_OCTETS_MAX,
+            },
+            None => Bounds {
+                command_octets: limits::COMMAND_OCTETS_BEFORE_LOGIN_MAX,
+                discard_octets: limits::DISCARD_OCTETS_BEFORE_LOGIN_MAX,
+            },
+        }
+    }
+
+    fn line_octets_max(&self) -> usize {
+        match self.state.user() {
+            Some(_) => limits::LINE_OCTETS_MAX,
+            None => limits::LINE_OCTETS_BEFORE_LOGIN_MAX,
+        }
+    }
+
+    async fn line(&mut self, text: &[u8], out: &mut Output) -> Next {
+        match std::mem::replace(&mut self.mode, Mode::Command) {
+            Mode::Command => self.command_line(text, out).await,
+            Mode::Append(appending) => self.append_line(appending, text, out).await,
+            Mode::Sasl(dialogue) => self.sasl_line(dialogue, text, out).await,
+            Mode::Idle { tag } => self.idle_line(tag, text, out).await,
+        }
+    }
+
+    async fn command_line(&mut self, text: &[u8], out: &mut Output) -> Next {
+        let step = self.intake.line(text, self.bounds());
+        match step {
+            Step::Complete => {
+                let command = self.intake.take();
+                self.dispatch(&command, out).await
+            }
+            Step::Literal(literal) => self.literal_announced(literal, out).await,
+            other => self.after_refusal(other, out),
+        }
+    }
+
+    /// A line announced a literal: a message for APPEND, or an argument.
+    async fn literal_announced(&mut self, literal: Announced, out: &mut Output) -> Next {
+        if let Some(start) = Start::parse(self.intake.gathered()) {
+            return match start {
+                Ok(start) => self.begin_append(start, literal, out).await,
+                Err(malformed) => self.refuse(literal, malformed.into(), out),
+            };
+        }
+        if !self.intake.accept(literal, self.bounds()) {
+            return self.refuse(literal, Reject::CommandTooLarge, out);
+        }
+        if literal.synchronising {
+            out.put(&Response::Continue("Go on"));
+        }
+        Next::Continue
+    }
+
+    /// Refuses the command being gathered, at a literal that it has announced.
+    pub(crate) fn refuse(&mut self, literal: Announced, reject: Reject, out: &mut Output) -> Next {
+        self.refusal = Some(reject);
+        let step = self.intake.refuse(literal, self.bounds());
+        self.after_refusal(step, out)
+    }
+
+    fn after_refusal(&mut self, step: Step, out: &mut Output) -> Next {
+        match step {
+            Step::Refused => {
+                let command = self.intake.take();
+                let reject = self.refusal.take().unwrap_or(Reject::CommandTooLarge);
+                match Request::parse(&command) {
+                    Ok(request) => self.answer(&request.tag, Err(reject), out),
+                    Err(malformed) => self.answer_untagged(malformed, out),
+                }
+            }
+            Step::Hopeless => {
+                out.put(&Response::Bye(
+                    Some(Code::TooBig),
+                    "Literal is too large".to_owned(),
+                ));
+                Next::Close
+            }
+            Step::Complete | Step::Literal(_) | Step::Discard => Next::Continue,
+        }
+    }
+
+    /// Answers what cannot be answered by tag, because it had none.
+    pub(crate) fn answer_untagged(&mut self, malformed: Malformed, out: &mut Output) -> Next {
+        let refusal = Reject::from(malformed).refusal(self.connection.id.as_str());
+        out.put(&Response::Untagged(
+            Condition::Bad,
+            refusal.code,
+            refusal.text,
+        ));
+        self.count_failure(out)
+    }
+
+    /// Ends a session that sends nothing but errors.
+    pub(crate) fn count_failure(&mut self, out: &mut Output) -> Next {
+        self.failures_in_a_row += 1;
+        if self.failures_in_a_row < limits::FAILURES_IN_A_ROW_MAX {
+            return Next::Continue;
+        }
+        out.put(&Response::Bye(
+            Some(Code::ClientBug),
+            "Too many errors".to_owned(),
+        ));
+        Next::Close
+    }
+
+    pub(crate) fn count_success(&mut self) {
+        self.failures_in_a_row = 0;
+        self.commands += 1;
+    }
+}
+
+impl Session for ImapSession {
+    async fn greet(&mut self, out: &mut Output) -> Next {
+        let text = format!(
+            "{} Pennyblack IMAP ready, session {}",
+            self.connection.config.hostname, self.connection.id
+        );
+        out.put(&Response::Untagged(
+            Condition::Ok,
+            Some(Code::Capability(self.capabilities())),
+            text,
+        ));
+        Next::Continue
+    }
+
+    fn framing(&self) -> Framing {
+        let literal = match &self.mode {
+            Mode::Append(appending) => appending.literal(),
+            Mode::Command => self.intake.literal(),
+            Mode::Sasl(_) | Mode::Idle { .. } => None,
+        };
+        match literal {
+            Some(remaining) => Framing::Octets { remaining },
+            None => Framing::Line {
+                octets_max: self.line_octets_max(),
+            },
+        }
+    }
+
+    async fn handle(&mut self, frame: Frame<'_>, out: &mut Output) -> Next {
+        match frame {
+            Frame::Line { text, .. } => self.line(text, out).await,
+            Frame::LineTooLong => {
+                // Whether it announced a literal is not known, nor where the next command begins.
+                out.put(&Response::Bye(
+                    Some(Code::TooBig),
+                    "Line is too long".to_owned(),
+                ));
+                Next::Close
+            }
+            Frame::Chunk(octets) => {
+                match &mut self.mode {
+                    Mode::Append(appending) => appending.octets(octets).await,
+                    Mode::Command | Mode::Sasl(_) | Mode::Idle { .. } => self.intake.octets(octets),
+                }
+                Next::Continue
+            }
+            Frame::BodyEnd { .. } => {
+                match &mut self.mode {
+                    Mode::Append(appending) => appending.literal_end().await,
+                    Mode::Command | Mode::Sasl(_) | Mode::Idle { .. } => self.intake.literal_end(),
+                }
+                Next::Continue
+            }
+        }
+    }
+
+    fn tls_started(&mut self, tls: &TlsInfo) {
+        // RFC 3501 §6.2.1: what was known of the client before counts no more.
+        let connection = self.connection.clone();
+        *self = Self::new(connection);
+        self.tls = Some(tls.clone());
+    }
+
+    async fn wait(&mut self) {
+        if matches!(self.mode, Mode::Idle { .. })
+            && let Some(selected) = self.state.selected()
+            && selected.changes.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    async fn woken(&mut self, out: &mut Output) -> Next {
+        self.idle_news(out).await
+    }
+
+    fn timeout(&self) -> Duration {
+        let imapd = &self.connection.config.imapd;
+        match self.state.user() {
+            Some(_) => Duration::from_secs(imapd.idle_seconds),
+            None => Duration::from_secs(imapd.login_seconds),
+        }
+    }
+
+    fn farewell(&mut self, why: Farewell, out: &mut Output) {
+        let (code, text) = match why {
+            Farewell::Timeout => (None, "Silent for too long"),
+            Farewell::TooSlow => (None, "Input is too slow"),
+            Farewell::Shutdown => (Some(Code::Unavailable), "Server is going down"),
+            Farewell::Busy => (Some(Code::Unavailable), "Too many connections"),
+            Farewell::InputFault => (Some(Code::ClientBug), "Input has no line ends"),
+        };
+        out.put(&Response::Bye(code, text.to_owned()));
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            user: self.state.user().map(|user| user.address.clone()),
+            counts: vec![
+                ("commands", self.commands),
+                ("fetched", self.fetched),
+                ("appended", self.appended),
+            ],
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Why a command is refused, and the one place that turns the reason into a response.
+//!
+//! Public text reveals nothing: where the server is at fault, the client reads the session's name, by which the log
+//! has the rest. Codes are those of RFC 5530 wherever one fits.
+
+use daemon::output::Disconnected;
+use daemon::sasl::Failure;
+
+use crate::grammar::Malformed;
+use crate::grammar::code::Code;
+use crate::grammar::response::Condition;
+use crate::view::NoSuchNumber;
+
+/// Why a command is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Reject {
+    /// It could not be understood.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Not allowed in this state.
+    #[error("{0}")]
+    WrongState(&'static str),
+    /// It carries a password and the connection can be read by others.
+    #[error("privacy required")]
+    PrivacyRequired,
+    /// STARTTLS where there is none.
+    #[error("STARTTLS not offered")]
+    NoStartTls,
+    /// Login failed.
+    #[error("login failed: {0}")]
+    Login(Failure),
+    /// A sequence number that no message has.
+    #[error("no such sequence number")]
+    NoSuchNumber,
+    /// The selected mailbox was opened for reading only.
+    #[error("mailbox is read-only")]
+    ReadOnly,
+    /// The destination of COPY, MOVE or APPEND does not exist, and could be made.
+    #[error("destination does not exist")]
+    TryCreate,
+    /// Messages named by the command were expunged by someone else.
+    #[error("messages were expunged")]
+    ExpungeIssued,
+    /// A special use that this server does not have (RFC 6154 §3).
+    #[error("no such special use")]
+    NoSuchUse,
+    /// A message to be appended is larger than the limit.
+    #[error("message is too large")]
+    TooBig,
+    /// A message to be appended has no octets.
+    #[error("message is empty")]
+    EmptyMessage,
+    /// A command or literal larger than the limits.
+    #[error("command is too large")]
+    CommandTooLarge,
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The selected mailbox is no more.
+    #[error("the selected mailbox was removed")]
+    MailboxRemoved,
+    /// The client is gone.
+    #[error("the client is gone")]
+    Disconnected,
+}
+
+impl From<NoSuchNumber> for Reject {
+    fn from(_: NoSuchNumber) -> Self {
+        Self::NoSuchNumber
+    }
+}
+
+impl From<Disconnected> for Reject {
+    fn from(_: Disconnected) -> Self {
+        Self::Disconnected
+    }
+}
+
+/// A refusal as the client reads it.
+pub struct Refusal {
+    /// NO or BAD.
+    pub condition: Condition,
+    /// For machines.
+    pub code: Option<Code>,
+    /// For people.
+    pub text: String,
+}
+
+impl Reject {
+    /// The words for it. `session` names the session where only the log can say more.
+    pub fn refusal(&self, session: &str) -> Refusal {
+        match self {
+            Self::Malformed(Malformed::Charset) => no(Code::BadCharset, "Charset not supported"),
+            Self::Malformed(Malformed::TooMany(what)) => {
+                no(Code::Limit, &format!("Too many {what}"))
+            }
+            Self::Malformed(Malformed::UnknownCommand) => bad("Unknown command"),
+            Self::Malformed(Malformed::Expected(what)) => bad(&format!("Expected {what}")),
+            Self::WrongState(text) => bad(text),
+            Self::PrivacyRequired => no(Code::PrivacyRequired, "Start TLS before you log in"),
+            Self::NoStartTls => bad("STARTTLS is not available here"),
+            Self::Login(failure) => login(*failure),
+            Self::NoSuchNumber => bad("No message has such a sequence number"),
+            Self::ReadOnly => no(Code::ReadOnly, "Mailbox is open for reading only"),
+            Self::TryCreate => no(Code::TryCreate, "Mailbox does not exist"),
+            Self::ExpungeIssued => no(Code::ExpungeIssued, "Some of the messages no longer exist"),
+            Self::NoSuchUse => no(Code::UseAttribute, "No such special use"),
+            Self::TooBig => no(Code::TooBig, "Message is too large"),
+            Self::EmptyMessage => no(Code::Cannot, "A message has at least one octet"),
+            Self::CommandTooLarge => Refusal {
+                condition: Condition::Bad,
+                code: Some(Code::Limit),
+                text: "Command is too large".to_owned(),
+            },
+            Self::Store(error) => store(error, session),
+            Self::MailboxRemoved => no(Code::NonExistent, "Mailbox was removed"),
+            Self::Disconnected => no(Code::Unavailable, "Client does not read"),
+        }
+    }
+
+    /// Whether the server is at fault: worth an error in the log.
+    pub fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(store::Error::Unavailable(_) | store::Error::Corrupt(_))
+        )
+    }
+}
+
+fn login(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Credentials => no(Code::AuthenticationFailed, "Authentication failed"),
+        Failure::Disabled => no(Code::ContactAdmin, "Account is disabled"),
+        Failure::Malformed => bad("Malformed authentication message"),
+        Failure::Cancelled => bad("Authentication cancelled"),
+        Failure::Throttled => no(Code::Unavailable, "Too many failures, try later"),
+        Failure::Temporary => no(Code::Unavailable, "Temporary failure, try later"),
+        Failure::Mechanism => no(Code::Cannot, "Mechanism not available"),
+        Failure::EncryptionRequired => no(Code::PrivacyRequired, "Start TLS before you log in"),
+    }
+}
+
+fn store(error: &store::Error, session: &str) -> Refusal {
+    use store::Error;
+    match error {
+        Error::NotFound(what) => no(Code::NonExistent, &format!("No such {what}")),
+        Error::Exists(what) => no(
+            Code::AlreadyExists,
+            &format!("There is such a {what} already"),
+        ),
+        Error::OverQuota => no(Code::OverQuota, "Quota exceeded"),
+        Error::Limit(what) => no(Code::Limit, &format!("Too many {what}")),
+        Error::Invalid(text) => no(Code::Cannot, text),
+        Error::NotPermitted(text) => no(Code::Cannot, text),
+        Error::HasChildren => no(Code::HasChildren, "Mailbox has children"),
+        Error::Unavailable(_) => no(
+            Code::Unavailable,
+            &format!("Temporary failure, session {session}"),
+        ),
+        Error::Corrupt(_) => no(
+            Code::ServerBug,
+            &format!("Internal error, session {session}"),
+        ),
+    }
+}
+
+fn no(code: Code, text: &str) -> Refusal {
+    Refusal {
+        condition: Condition::No,
+        code: Some(code),
+        text: text.to_owned(),
+    }
+}
+
+fn bad(text: &str) -> Refusal {
+    Refusal {
+        condition: Condition::Bad,
+        code: None,
+        text: text.to_owned(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Facts about the commands, as data. The dispatcher enforces them; no command checks them by itself.
+
+use crate::grammar::verb::Verb;
+
+/// In which states a command is allowed (RFC 3501 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Any state.
+    Nothing,
+    /// Before login only.
+    NotAuthenticated,
+    /// After login.
+    Authenticated,
+    /// With a mailbox selected.
+    Selected,
+}
+
+/// What untagged data may go with a command's answer, beyond its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// None: the command begins or ends a view.
+    Nothing,
+    /// All but expunges (RFC 3501 §7.4.1: "nor while responding to a FETCH, STORE, or SEARCH command").
+    AllButExpunge,
+    /// All.
+    All,
+}
+
+/// What the dispatcher has to know of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// Where it is allowed.
+    pub needs: Needs,
+    /// What may be told with it.
+    pub tells: Tells,
+    /// Its answer must hold what other processes did just before: the store is asked, whether it has called or not.
+    pub asks: bool,
+    /// FETCH responses during it carry the UID (RFC 3501 §6.4.8).
+    pub uid: bool,
+    /// It carries a password, so that it needs privacy.
+    pub private: bool,
+    /// It changes the selected mailbox, so that it needs one selected for writing.
+    pub writes: bool,
+}
+
+const ANYWHERE: Facts = Facts {
+    needs: Needs::Nothing,
+    tells: Tells::All,
+    asks: false,
+    uid: false,
+    private: false,
+    writes: false,
+};
+const LOGIN: Facts = Facts {
+    needs: Needs::NotAuthenticated,
+    tells: Tells::Nothing,
+    ..ANYWHERE
+};
+const MAILBOXES: Facts = Facts {
+    needs: Needs::Authenticated,
+    ..ANYWHERE
+};
+const MESSAGES: Facts = Facts {
+    needs: Needs::Selected,
+    ..ANYWHERE
+};
+const BY_NUMBER: Facts = Facts {
+    tells: Tells::AllButExpunge,
+    ..MESSAGES
+};
+const BY_UID: Facts = Facts {
+    uid: true,
+    ..MESSAGES
+};
+
+/// The table.
+pub fn facts(verb: Verb) -> Facts {
+    match verb {
+        Verb::Capability | Verb::Id => ANYWHERE,
+        Verb::Noop => Facts {
+            asks: true,
+            ..ANYWHERE
+        },
+        Verb::Logout => Facts {
+            tells: Tells::Nothing,
+            ..ANYWHERE
+        },
+        Verb::StartTls => LOGIN,
+        Verb::Authenticate | Verb::Login => Facts {
+            private: true,
+            ..LOGIN
+        },
+        Verb::Enable
+        | Verb::Create
+        | Verb::Delete
+        | Verb::Rename
+        | Verb::Subscribe
+        | Verb::Unsubscribe => MAILBOXES,
+        Verb::List | Verb::Lsub | Verb::Namespace | Verb::Append => MAILBOXES,
+        Verb::Status | Verb::Idle => Facts {
+            asks: true,
+            ..MAILBOXES
+        },
+        Verb::Select | Verb::Examine => Facts {
+            tells: Tells::Nothing,
+            ..MAILBOXES
+        },
+        Verb::Check => Facts {
+            asks: true,
+            ..MESSAGES
+        },
+        Verb::Close | Verb::Unselect => Facts {
+            tells: Tells::Nothing,
+            ..MESSAGES
+        },
+        Verb::Expunge => Facts {
+            writes: true,
+            ..MESSAGES
+        },
+        Verb::Search => Facts {
+            asks: true,
+            ..BY_NUMBER
+        },
+        Verb::Fetch => BY_NUMBER,
+        Verb::Store => Facts {
+            writes: true,
+            ..BY_NUMBER
+        },
+        Verb::Copy => MESSAGES,
+        Verb::Move => Facts {
+            writes: true,
+            ..MESSAGES
+        },
+        Verb::UidSearch => Facts {
+            asks: true,
+            ..BY_UID
+        },
+        Verb::UidFetch | Verb::UidCopy => BY_UID,
+        Verb::UidStore | Verb::UidMove | Verb::UidExpunge => Facts {
+            writes: true,
+            ..BY_UID
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_three_commands_by_number_forbid_expunges() {
+        let forbid = Verb::ALL
+            .iter()
+            .filter(|&&verb| facts(verb).tells == Tells::AllButExpunge);
+        assert_eq!(
+            forbid.copied().collect::<Vec<_>>(),
+            [Verb::Search, Verb::Fetch, Verb::Store]
+        );
+    }
+
+    #[test]
+    fn what_writes_needs_a_selected_mailbox() {
+        let writers = Verb::ALL
+            .iter()
+            .map(|&verb| facts(verb))
+            .filter(|facts| facts.writes);
+        assert!(
+            writers
+                .into_iter()
+                .all(|facts| facts.needs == Needs::Selected)
+        );
+    }
+}

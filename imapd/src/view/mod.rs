@@ -1,0 +1,317 @@
+//! What one client knows of the mailbox that it has selected, and what it has not been told yet.
+//!
+//! The view alone maps sequence numbers to UIDs. Changes of the store are taken in by [`View::apply`] at any time and
+//! wait; [`View::tell`] turns them into untagged responses when the dispatcher allows it. Until an expunged message has
+//! been told, it keeps its sequence number (RFC 3501 §7.4.1).
+//!
+//! ```text
+//! store ──Changes──► apply ──► rows + what is not told ──► tell ──► EXPUNGE, EXISTS, RECENT, FLAGS, FETCH
+//! ```
+//!
+//! The rows are what the client knows of flags: a change that leaves a row equal is not told, therefore a session's own
+//! STORE, which is told by its own answer, is not echoed.
+//!
+//! The view does no I/O and never fails.
+
+mod rows;
+mod tell;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use store::{
+    AccountId, Changes, EntryState, Flags, Keywords, MailboxId, MailboxInfo, ModSeq, Snapshot, Uid,
+    UidValidity,
+};
+
+pub use rows::{Row, Rows};
+pub use tell::Manner;
+
+use crate::grammar::Numbering;
+use crate::grammar::sequence::{Ranges, SequenceSet};
+
+/// A command named a sequence number that no message has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchNumber;
+
+/// A selected mailbox as one client sees it.
+#[derive(Debug)]
+pub struct View {
+    /// Whose mailbox.
+    pub account: AccountId,
+    /// Which mailbox.
+    pub mailbox: MailboxId,
+    /// Its UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// EXAMINE: nothing can be changed here.
+    pub read_only: bool,
+    rows: Rows,
+    keywords: Vec<String>,
+    recent: Vec<(u32, u32)>,
+    modseq: ModSeq,
+    gone: BTreeSet<u32>,
+    changed: BTreeSet<u32>,
+    exists_told: usize,
+    keywords_told: usize,
+}
+
+impl View {
+    /// The view right after SELECT, when the client has been told all.
+    pub fn new(account: AccountId, snapshot: &Snapshot, read_only: bool) -> Self {
+        // Without a claim (RFC 3501 §2.3.2) whatever arrives later is recent for this session too.
+        let last_recent = if read_only {
+            u32::MAX
+        } else {
+            snapshot.info.uid_next.value() - 1
+        };
+        let mut rows = Rows::default();
+        for entry in &snapshot.entries {
+            rows.push(Row::from(entry));
+        }
+        Self {
+            account,
+            mailbox: snapshot.info.id,
+            uid_validity: snapshot.info.uid_validity,
+            read_only,
+            exists_told: rows.len(),
+            keywords_told: snapshot.info.keywords.len(),
+            keywords: snapshot.info.keywords.clone(),
+            recent: vec![(snapshot.recent_from.value(), last_recent)],
+            modseq: snapshot.info.highest_modseq,
+            gone: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            rows,
+        }
+    }
+
+    /// The messages by sequence number, those included that are gone and not told.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// How many messages the client may name.
+    pub fn exists(&self) -> u32 {
+        u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many messages are recent in this session.
+    pub fn recent(&self) -> u32 {
+        let count: usize = self
+            .recent
+            .iter()
+            .map(|&(first, last)| self.rows.positions(first, last).len())
+            .sum();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the message is recent in this session.
+    pub fn is_recent(&self, uid: u32) -> bool {
+        self.recent
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&uid))
+    }
+
+    /// Whether messages have arrived of which the client has not been told.
+    pub fn has_arrivals(&self) -> bool {
+        self.rows.len() > self.exists_told
+    }
+
+    /// This session has claimed the messages from `first` on that have arrived so far: they are recent here alone.
+    pub fn claim_recent(&mut self, first: u32) {
+        let Some(&last) = self.rows.uids().last() else {
+            return;
+        };
+        match self.recent.last_mut() {
+            Some(range) if first <= range.1.saturating_add(1) => range.1 = range.1.max(last),
+            _ if first <= last => self.recent.push((first, last)),
+            _ => {}
+        }
+    }
+
+    /// Up to which mod-sequence the store's changes were taken in.
+    pub fn modseq(&self) -> ModSeq {
+        self.modseq
+    }
+
+    /// The names of the mailbox's keywords, by bit.
+    pub fn keywords(&self) -> &[String] {
+        &self.keywords
+    }
+
+    /// The names of the set bits.
+    pub fn keyword_names(&self, keywords: Keywords) -> impl Iterator<Item = &str> {
+        let named = self.keywords.iter().enumerate();
+        named
+            .filter(move |(bit, _)| keywords.0 >> bit & 1 == 1)
+            .map(|(_, name)| name.as_str())
+    }
+
+    /// Whether the message was expunged by someone and the client does not know it yet.
+    pub fn is_gone(&self, uid: u32) -> bool {
+        self.gone.contains(&uid)
+    }
+
+    /// The positions that a command's set names, ascending and apart.
+    ///
+    /// UIDs that do not exist are ignored (RFC 3501 §6.4.8); sequence numbers that do not exist are an error
+    /// (RFC 3501 §9, seq-number).
+    pub fn resolve(
+        &self,
+        numbering: Numbering,
+        set: &SequenceSet,
+    ) -> Result<Vec<Range<usize>>, NoSuchNumber> {
+        match numbering {
+            Numbering::Uid => Ok(self.uid_positions(set)),
+            Numbering::Sequence => {
+                let numbers = set.resolve(self.exists());
+                if (self.rows.is_empty() && set.names_last())
+                    || numbers.max().is_some_and(|most| most > self.exists())
+                {
+                    return Err(NoSuchNumber);
+                }
+                Ok(numbers
+                    .iter()
+                    .map(|(first, last)| first as usize - 1..last as usize)
+                    .collect())
+            }
+        }
+    }
+
+    /// The UIDs that a command's set names, ascending; those included that are gone and not told.
+    pub fn uids(&self, numbering: Numbering, set: &SequenceSet) -> Result<Vec<Uid>, NoSuchNumber> {
+        let positions = self.resolve(numbering, set)?;
+        let uids = positions
+            .into_iter()
+            .filter_map(|range| self.rows.uids().get(range))
+            .flatten();
+        Ok(uids.filter_map(|&uid| Uid::new(uid)).collect())
+    }
+
+    fn uid_positions(&self, set: &SequenceSet) -> Vec<Range<usize>> {
+        // With no message, `*` is no number at all.
+        let Some(&last) = self.rows.uids().last() else {
+            return Vec::new();
+        };
+        let ranges = set.resolve(last);
+        ranges
+            .iter()
+            .map(|(first, last)| self.rows.positions(first, last))
+            .filter(|range| !range.is_empty())
+            .collect()
+    }
+
+    /// The numbers by which a command that counts so would name the messages with these UIDs (ascending).
+    pub fn numbers(&self, numbering: Numbering, uids: impl IntoIterator<Item = u32>) -> Ranges {
+        match numbering {
+            Numbering::Uid => uids.into_iter().collect(),
+            Numbering::Sequence => {
+                let positions = uids.into_iter().filter_map(|uid| self.rows.position(uid));
+                positions
+                    .filter_map(|position| u32::try_from(position + 1).ok())
+                    .collect()
+            }
+        }
+    }
+
+    /// Takes in what has changed in the store since [`Self::modseq`]. Nothing is told yet.
+    pub fn apply(&mut self, changes: &Changes) {
+        self.take_info(&changes.info);
+        for state in &changes.changed {
+            self.take_state(state);
+        }
+        for uid in &changes.vanished {
+            let uid = uid.value();
+            if self.rows.position(uid).is_some() {
+                self.gone.insert(uid);
+                self.changed.remove(&uid);
+            }
+        }
+    }
+
+    fn take_info(&mut self, info: &MailboxInfo) {
+        self.modseq = self.modseq.max(info.highest_modseq);
+        if info.keywords.len() > self.keywords.len() {
+            self.keywords.clone_from(&info.keywords);
+        }
+    }
+
+    fn take_state(&mut self, state: &EntryState) {
+        let row = Row::from(state);
+        let Some(position) = self.rows.position(row.uid) else {
+            return self.rows.push(row);
+        };
+        if self.rows.at(position) != Some(row) {
+            self.rows.set(position, row);
+            if position < self.exists_told {
+                self.changed.insert(row.uid);
+            }
+        }
+    }
+
+    /// Names of keywords learnt from the answer to this session's own change.
+    pub fn learn_keywords(&mut self, keywords: &[String]) {
+        if keywords.len() > self.keywords.len() {
+            self.keywords = keywords.to_vec();
+        }
+    }
+
+    /// Takes in the outcome of this session's own silent STORE. What the client can work out by itself is not told:
+    /// only a row that differs from `expected` is (RFC 3501 §6.4.6).
+    pub fn apply_silent(
+        &mut self,
+        states: &[EntryState],
+        expected: impl Fn(Row) -> (Flags, Keywords),
+    ) {
+        for state in states {
+            let row = Row::from(state);
+            let Some(position) = self.rows.position(row.uid) else {
+                continue;
+            };
+            let as_expected = self
+                .rows
+                .at(position)
+                .is_some_and(|known| expected(known) == (row.flags, row.keywords));
+            self.rows.set(position, row);
+            if !as_expected {
+                self.changed.insert(row.uid);
+            }
+        }
+    }
+
+    /// Takes in the outcome of this session's own STORE or FETCH, to be told by [`Self::tell`].
+    pub fn apply_own(&mut self, states: &[EntryState]) {
+        for state in states {
+            self.take_state(state);
+        }
+    }
+
+    /// The client is being told the flags of this message in another way.
+    pub fn told(&mut self, uid: u32) {
+        self.changed.remove(&uid);
+    }
+
+    /// Whether the client has yet to be told this message's flags.
+    pub fn must_be_told(&self, uid: u32) -> bool {
+        self.changed.contains(&uid)
+    }
+
+    /// The state of this message is to be told, changed or not.
+    pub fn must_tell(&mut self, uid: u32) {
+        if !self.gone.contains(&uid) {
+            self.changed.insert(uid);
+        }
+    }
+
+    /// These messages were expunged by this session itself.
+    pub fn expunged(&mut self, uids: impl IntoIterator<Item = u32>) {
+        for uid in uids {
+            if self.rows.position(uid).is_some() {
+                self.gone.insert(uid);
+                self.changed.remove(&uid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Tells a client what it does not know yet, in an order that keeps its sequence numbers right.
+
+use daemon::session::Output;
+use store::Flags;
+
+use super::View;
+use crate::grammar::code::Code;
+use crate::grammar::fetch_line::FetchLine;
+use crate::grammar::flag::SystemFlag;
+use crate::grammar::response::{Condition, Response};
+
+/// In what manner a client is told of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether expunges may be told now (RFC 3501 §7.4.1).
+    pub expunge: bool,
+    /// Whether FETCH responses carry MODSEQ (RFC 7162 §3.1).
+    pub condstore: bool,
+    /// Whether FETCH responses carry UID: after a UID command, or with `condstore` (RFC 7162 §3.2.4).
+    pub uid: bool,
+}
+
+const SYSTEM_FLAGS: [(Flags, SystemFlag); 5] = [
+    (Flags::ANSWERED, SystemFlag::Answered),
+    (Flags::FLAGGED, SystemFlag::Flagged),
+    (Flags::DELETED, SystemFlag::Deleted),
+    (Flags::SEEN, SystemFlag::Seen),
+    (Flags::DRAFT, SystemFlag::Draft),
+];
+
+impl View {
+    /// Whether there is anything that the client has not been told.
+    pub fn has_news(&self) -> bool {
+        !self.gone.is_empty()
+            || !self.changed.is_empty()
+            || self.exists_told != self.rows.len()
+            || self.keywords_told != self.keywords.len()
+    }
+
+    /// Writes all that may be told now: EXPUNGE first, so that EXISTS and FETCH count in the numbers that hold after.
+    pub fn tell(&mut self, manner: Manner, out: &mut Output) {
+        if !self.has_news() {
+            return;
+        }
+        self.forget_unseen();
+        if manner.expunge {
+            self.tell_expunged(out);
+        }
+        self.tell_exists(out);
+        self.tell_keywords(out);
+        self.tell_flags(manner, out);
+    }
+
+    /// Messages that came and went before the client heard of them were never there.
+    fn forget_unseen(&mut self) {
+        let exists_told = self.exists_told;
+        self.remove_gone(|position| position >= exists_told);
+    }
+
+    fn tell_expunged(&mut self, out: &mut Output) {
+        let positions = self.remove_gone(|_| true);
+        self.exists_told -= positions.len();
+        // From the highest down, each number is right whatever was told before.
+        for position in positions.into_iter().rev() {
+            out.put(&Response::Expunge(
+                u32::try_from(position + 1).unwrap_or(u32::MAX),
+            ));
+        }
+    }
+
+    fn remove_gone(&mut self, wanted: impl Fn(usize) -> bool) -> Vec<usize> {
+        let gone = self.gone.iter().filter_map(|&uid| self.rows.position(uid));
+        let positions: Vec<usize> = gone.filter(|&position| wanted(position)).collect();
+        for &position in &positions {
+            if let Some(row) = self.rows.at(position) {
+                self.gone.remove(&row.uid);
+            }
+        }
+        self.rows.remove(&positions);
+        positions
+    }
+
+    fn tell_exists(&mut self, out: &mut Output) {
+        if self.exists_told == self.rows.len() {
+            return;
+        }
+        self.exists_told = self.rows.len();
+        out.put(&Response::Exists(self.exists()));
+        out.put(&Response::Recent(self.recent()));
+    }
+
+    fn tell_keywords(&mut self, out: &mut Output) {
+        if self.keywords_told == self.keywords.len() {
+            return;
+        }
+        self.keywords_told = self.keywords.len();
+        self.tell_flag_names(out);
+    }
+
+    /// Writes FLAGS and PERMANENTFLAGS.
+    pub fn tell_flag_names(&self, out: &mut Output) {
+        out.put(&Response::Flags(self.keywords.clone()));
+        let code = Code::PermanentFlags {
+            writable: !self.read_only,
+            keywords: if self.read_only {
+                Vec::new()
+            } else {
+                self.keywords.clone()
+            },
+            extensible: !self.read_only && self.keywords.len() < store::KEYWORDS_MAX,
+        };
+        out.put(&Response::Untagged(
+            Condition::Ok,
+            Some(code),
+            "Flags that can be changed".into(),
+        ));
+    }
+
+    fn tell_flags(&mut self, manner: Manner, out: &mut Output) {
+        let mut line = FetchLine::default();
+        for uid in std::mem::take(&mut self.changed) {
+            self.write_flags(uid, manner, &mut line);
+            out.put_bytes(line.octets());
+            line.clear();
+        }
+    }
+
+    fn write_flags(&self, uid: u32, manner: Manner, line: &mut FetchLine) {
+        let Some(position) = self.rows.position(uid) else {
+            return;
+        };
+        let Some(row) = self.rows.at(position) else {
+            return;
+        };
+        line.begin(u32::try_from(position + 1).unwrap_or(u32::MAX));
+        if manner.uid || manner.condstore {
+            line.uid(uid);
+        }
+        self.put_flags(uid, row.flags, row.keywords, line);
+        if manner.condstore {
+            line.modseq(row.modseq);
+        }
+        line.end();
+    }
+
+    /// Writes the item FLAGS of a message.
+    pub fn put_flags(
+        &self,
+        uid: u32,
+        flags: Flags,
+        keywords: store::Keywords,
+        line: &mut FetchLine,
+    ) {
+        let mut system = [SystemFlag::Seen; SYSTEM_FLAGS.len()];
+        let mut count = 0;
+        for (bit, flag) in SYSTEM_FLAGS {
+            if flags.contains(bit) {
+                system[count] = flag;
+                count += 1;
+            }
+        }
+        let recent = self.is_recent(uid).then_some("\\Recent");
+        line.flags(&system[..count], self.keyword_names(keywords).chain(recent));
+    }
+}
