@@ -288,3 +288,220 @@ fn scan_dot(text: &[u8], line_start: bool, bare_newline: &mut bool) -> (usize, b
     }
     (text.len(), line_start && text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame that owns its octets; chunks are joined.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Owned {
+        Line(Vec<u8>, LineEnding),
+        TooLong,
+        Body(Vec<u8>, bool),
+    }
+
+    /// Feeds the pieces as a connection would bring them, asking `framing` at each boundary with the number of frames so far.
+    fn frames<'a>(
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+        framing: impl Fn(usize) -> Framing,
+    ) -> Vec<Owned> {
+        let mut framer = Framer::default();
+        let (mut owned, mut body, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            loop {
+                framer.begin(framing(owned.len()));
+                let consumed = match framer.next(&buffer) {
+                    Found::Frame { frame, consumed } => {
+                        match frame {
+                            Frame::Line { text, ending } => {
+                                owned.push(Owned::Line(text.to_vec(), ending))
+                            }
+                            Frame::LineTooLong => owned.push(Owned::TooLong),
+                            Frame::Chunk(chunk) => {
+                                assert!(!chunk.is_empty());
+                                body.extend_from_slice(chunk);
+                            }
+                            Frame::BodyEnd { bare_newline } => {
+                                owned.push(Owned::Body(std::mem::take(&mut body), bare_newline));
+                            }
+                        }
+                        consumed
+                    }
+                    Found::More { consumed } => {
+                        buffer.drain(..consumed);
+                        break;
+                    }
+                    Found::Endless => return owned,
+                };
+                buffer.drain(..consumed);
+            }
+        }
+        owned
+    }
+
+    fn dot(input: &[u8]) -> Vec<Owned> {
+        frames([input], |count| match count {
+            0 => Framing::Dot,
+            _ => Framing::Line { octets_max: 100 },
+        })
+    }
+
+    fn line(text: &[u8]) -> Owned {
+        Owned::Line(text.to_vec(), LineEnding::Crlf)
+    }
+
+    fn body(text: &[u8]) -> Owned {
+        Owned::Body(text.to_vec(), false)
+    }
+
+    #[test]
+    fn lines_end_with_lf_and_say_so() {
+        let found = frames([&b"EHLO a\r\nNOOP\n\r\nA\rB\r\r\n"[..]], |_| {
+            Framing::Line { octets_max: 100 }
+        });
+        assert_eq!(
+            found,
+            [
+                line(b"EHLO a"),
+                Owned::Line(b"NOOP".to_vec(), LineEnding::BareLf),
+                line(b""),
+                line(b"A\rB\r")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_skipped_and_the_next_is_understood() {
+        let found = frames([&b"12345\r\n123456\r\nNOOP\r\n"[..]], |_| Framing::Line {
+            octets_max: 5,
+        });
+        assert_eq!(found, [line(b"12345"), Owned::TooLong, line(b"NOOP")]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_given_up() {
+        let mut framer = Framer::default();
+        framer.begin(Framing::Line { octets_max: 5 });
+        let input = vec![b'x'; LINE_DISCARD_OCTETS_MAX / 2];
+        assert!(matches!(framer.next(&input), Found::More { .. }));
+        assert!(matches!(framer.next(&input), Found::More { .. }));
+        assert_eq!(framer.next(&input), Found::Endless);
+    }
+
+    #[test]
+    fn a_dot_body_is_unstuffed() {
+        assert_eq!(dot(b".\r\nQUIT\r\n"), [body(b""), line(b"QUIT")]);
+        assert_eq!(
+            dot(b"a\r\n..\r\n...b\r\n.c\r\n.\r\nQUIT\r\n"),
+            [body(b"a\r\n.\r\n..b\r\nc\r\n"), line(b"QUIT")]
+        );
+        assert_eq!(dot(b"..\r\n.\r\n"), [body(b".\r\n")]);
+    }
+
+    #[test]
+    fn only_crlf_dot_crlf_ends_a_body() {
+        for smuggled in [
+            &b"a\n.\nMAIL FROM:<x>\r\n"[..],
+            b"a\n.\r\nMAIL FROM:<x>\r\n",
+            b"a\r\n.\nMAIL FROM:<x>\r\n",
+            b"a\r.\rMAIL FROM:<x>\r\n",
+            b"a\r\n.\rMAIL FROM:<x>\r\n",
+            b"a\r\r\n.\r\r\nMAIL FROM:<x>\r\n",
+            b"a\r.\r\nMAIL FROM:<x>\r\n",
+        ] {
+            assert_eq!(dot(smuggled), [], "{}", smuggled.escape_ascii());
+            let found = dot(&[smuggled, b".\r\nQUIT\r\n"].concat());
+            assert!(
+                matches!(found.as_slice(), [Owned::Body(_, true), Owned::Line(..)]),
+                "{}: {found:?}",
+                smuggled.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn counted_octets_end_by_count_alone() {
+        let found = frames([&b".\r\n\n\r.NOOP\r\n\r\n"[..]], |count| match count {
+            0 => Framing::Octets { remaining: 6 },
+            1 => Framing::Line { octets_max: 10 },
+            2 => Framing::Octets { remaining: 0 },
+            _ => Framing::Line { octets_max: 10 },
+        });
+        assert_eq!(
+            found,
+            [body(b".\r\n\n\r."), line(b"NOOP"), body(b""), line(b"")]
+        );
+    }
+
+    /// Octets that matter to framing, often.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop_oneof![3 => Just(b'\r'), 3 => Just(b'\n'), 3 => Just(b'.'), 2 => Just(b'x'), 1 => any::<u8>()];
+        let end = prop_oneof![Just(&b"\r\n.\r\n"[..]), Just(&b"\r\n"[..]), Just(&b""[..])];
+        proptest::collection::vec((proptest::collection::vec(octet, 0..12), end), 0..8).prop_map(
+            |parts| {
+                parts
+                    .into_iter()
+                    .flat_map(|(part, end)| [part, end.to_vec()].concat())
+                    .collect()
+            },
+        )
+    }
+
+    fn mixed(count: usize) -> Framing {
+        match count % 4 {
+            0 => Framing::Dot,
+            1 => Framing::Line { octets_max: 4 },
+            2 => Framing::Octets { remaining: 5 },
+            _ => Framing::Line { octets_max: 1000 },
+        }
+    }
+
+    fn stuffed(body: &[u8]) -> Vec<u8> {
+        let lines = body.split_inclusive(|octet| *octet == b'\n');
+        let mut stuffed: Vec<u8> = lines
+            .flat_map(|line| {
+                [
+                    if line.starts_with(b".") {
+                        &b"."[..]
+                    } else {
+                        b""
+                    },
+                    line,
+                ]
+                .concat()
+            })
+            .collect();
+        stuffed.extend_from_slice(b".\r\n");
+        stuffed
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn the_way_octets_are_cut_changes_nothing(input in hostile(), cuts in proptest::collection::vec(1usize..6, 1..8)) {
+            let whole = frames([&input[..]], mixed);
+            let mut pieces = Vec::new();
+            let mut rest = &input[..];
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(piece);
+                rest = tail;
+            }
+            prop_assert_eq!(frames(pieces, mixed), whole);
+        }
+
+        #[test]
+        fn what_is_stuffed_is_unstuffed(lines in proptest::collection::vec("[.a-c]{0,5}", 0..10)) {
+            let text: Vec<u8> = lines.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect();
+            prop_assert_eq!(dot(&stuffed(&text)), [body(&text)]);
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! Words that must not be seen: they are wiped when dropped as far as safe code can, and never printed by `Debug`.
 
 use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use aws_lc_rs::rand;
 
@@ -60,4 +64,24 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
     fill_random(&mut octets);
     octets
+}
+
+/// Makes a file that only its owner may read. It appears whole, and a file that is there already stays: processes that start
+/// together agree on one.
+pub(crate) fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
 }

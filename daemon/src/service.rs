@@ -322,7 +322,8 @@ async fn open(
         ..store::Options::default()
     };
     let store = Store::open(&config.data_dir, options).await?;
-    let auth = Authenticator::new(store.clone(), &config);
+    let auth = Authenticator::open(store.clone(), &config)
+        .map_err(|error| Failed::System(format!("authentication: {error}")))?;
     let shared = Shared {
         path: path.to_owned(),
         config: RwLock::new(Arc::new(config)),

@@ -5,11 +5,20 @@
 //! decoded response until it is done. Passwords that come by another way (`USER`/`PASS`, IMAP `LOGIN`) go to
 //! [`Authenticator::password`]. Failures are slowed down in here; a protocol only tells them.
 
+mod authenticator;
+mod exchange;
+pub mod plain;
+mod remember;
+pub mod scram;
+mod throttle;
+
 use std::fmt;
 
 use crate::config::Config;
-use crate::secret::Secret;
 use crate::wire::{Peer, TlsInfo};
+
+pub use authenticator::Authenticator;
+pub use exchange::{Exchange, Step};
 use store::{AccountId, Address};
 
 /// Who has logged in.
@@ -50,6 +59,22 @@ pub enum Failure {
     /// Passwords are not taken in the clear: TLS first.
     #[error("encryption required")]
     EncryptionRequired,
+}
+
+impl Failure {
+    /// A short word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Failure::Credentials => "credentials",
+            Failure::Disabled => "disabled",
+            Failure::Malformed => "malformed",
+            Failure::Cancelled => "cancelled",
+            Failure::Throttled => "throttled",
+            Failure::Temporary => "temporary",
+            Failure::Mechanism => "mechanism",
+            Failure::EncryptionRequired => "encryption-required",
+        }
+    }
 }
 
 /// The mechanisms.
@@ -98,75 +123,26 @@ impl fmt::Display for Mechanism {
 /// What may be announced on this connection, strongest first. Empty if authentication is not allowed here: there is no
 /// TLS, and the configuration makes no exception for loopback.
 pub fn mechanisms(config: &Config, tls: Option<&TlsInfo>, peer: &Peer) -> Vec<Mechanism> {
-    let _ = (config, tls, peer);
-    Vec::new()
+    if !is_allowed(config.auth.plaintext_on_loopback, tls, peer) {
+        return Vec::new();
+    }
+    let mut mechanisms = Vec::with_capacity(4);
+    if config.auth.scram && can_bind(tls) {
+        mechanisms.push(Mechanism::ScramSha256Plus);
+    }
+    if config.auth.scram {
+        mechanisms.push(Mechanism::ScramSha256);
+    }
+    mechanisms.extend([Mechanism::Plain, Mechanism::Login]);
+    mechanisms
 }
 
-/// The state of a dialogue after a step.
-#[derive(Debug)]
-pub enum Step {
-    /// Send this (the protocol encodes it) and call [`Exchange::step`] with the decoded response.
-    Challenge(Vec<u8>),
-    /// The client is who it says. Nothing is left to send: SCRAM's last message went out as a challenge before, which the
-    /// client answers with an empty response (RFC 4954 §4, RFC 5034 §4, RFC 9051 §6.2.2 have no other way).
-    Done(Identity),
-    /// It is not, or we cannot know.
-    Failed(Failure),
+/// The rule that no password is asked for in the clear, except from this machine where that is configured.
+fn is_allowed(plaintext_on_loopback: bool, tls: Option<&TlsInfo>, peer: &Peer) -> bool {
+    tls.is_some() || (plaintext_on_loopback && peer.is_loopback())
 }
 
-/// One authentication dialogue.
-pub struct Exchange {
-    _private: (),
-}
-
-impl Exchange {
-    /// Begins a dialogue. [`Failure::EncryptionRequired`] and [`Failure::Mechanism`] come at once; then nothing must be read.
-    pub fn start(
-        mechanism: Mechanism,
-        authenticator: &Authenticator,
-        peer: &Peer,
-        tls: Option<&TlsInfo>,
-    ) -> Result<Exchange, Failure> {
-        let _ = (mechanism, authenticator, peer, tls);
-        Err(Failure::Mechanism)
-    }
-
-    /// Goes one step on. The first call has the initial response, or None if the client sent none (which is not
-    /// the same as an empty one, `=` on the wire); later calls have what the client answered to the last challenge.
-    pub async fn step(&mut self, response: Option<&[u8]>) -> Step {
-        let _ = response;
-        Step::Failed(Failure::Mechanism)
-    }
-}
-
-/// Judges passwords. Cheap to clone; shared by all sessions of a daemon.
-#[derive(Clone, Debug)]
-pub struct Authenticator {
-    _private: (),
-}
-
-impl Authenticator {
-    pub(crate) fn new(store: store::Store, config: &Config) -> Authenticator {
-        let _ = (store, config);
-        Authenticator { _private: () }
-    }
-
-    pub(crate) fn adopt(&self, config: &Config) {
-        let _ = config;
-    }
-
-    /// Whether this password belongs to this user. Refuses without TLS like [`mechanisms`]. Takes its time after failures.
-    ///
-    /// # Errors
-    /// The [`Failure`] to tell the client.
-    pub async fn password(
-        &self,
-        user: &[u8],
-        password: &Secret,
-        peer: &Peer,
-        tls: Option<&TlsInfo>,
-    ) -> Result<Identity, Failure> {
-        let _ = (user, password, peer, tls);
-        Err(Failure::Credentials)
-    }
+/// True if this connection has something that SCRAM can be bound to.
+fn can_bind(tls: Option<&TlsInfo>) -> bool {
+    tls.is_some_and(|tls| tls.server_end_point.is_some() || tls.exporter.is_some())
 }

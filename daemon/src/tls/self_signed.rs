@@ -1,8 +1,7 @@
 //! A certificate of our own making, so that a new server has TLS from its first minute. Clients warn about it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -10,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::certificates::{TlsError, dns_names};
+use crate::secret::publish;
 
 /// The file with certificate and key, made now if there is none for this host name.
 ///
@@ -28,7 +28,7 @@ pub(super) fn provide(data_dir: &Path, hostname: &str) -> Result<PathBuf, TlsErr
             .create(&directory)
             .map_err(file_error)?;
         let pem = make(hostname).map_err(|error| TlsError::SelfSigned(error.to_string()))?;
-        publish(&path, &pem).map_err(file_error)?;
+        publish(&path, pem.as_bytes()).map_err(file_error)?;
     }
     tracing::warn!(
         file = %path.display(),
@@ -52,23 +52,4 @@ fn make(hostname: &str) -> Result<String, rcgen::Error> {
         .push(DnType::CommonName, hostname);
     let certificate = parameters.self_signed(&key)?;
     Ok(certificate.pem() + &key.serialize_pem())
-}
-
-/// Writes under a name of our own first. If another daemon is quicker, its file stays.
-fn publish(path: &Path, pem: &str) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(pem.as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
 }
