@@ -360,14 +360,18 @@ impl Server {
             listen = [{smtp}]
             submission = [{submission}]
             submissions = [{submissions}]
+            metrics = "{host}:11025"
             [imapd]
             listen = [{imap}]
             listen_tls = [{imaps}]
+            metrics = "{host}:11143"
             [pop3d]
             listen = [{pop3}]
             listen_tls = [{pop3s}]
+            metrics = "{host}:11110"
             "#,
             data = self.data().display(),
+            host = self.address,
             smtp = at(Listener::Smtp),
             submission = at(Listener::Submission),
             submissions = at(Listener::Submissions),
