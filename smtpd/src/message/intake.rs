@@ -44,6 +44,11 @@ enum Stage {
     Refused(Reject),
 }
 
+impl Stage {
+    /// What stands in for a stage while it is being changed. Should that never end, nothing is accepted.
+    const TAKEN: Stage = Stage::Refused(Reject::StoreUnavailable);
+}
+
 /// A whole message, not yet accepted.
 pub struct Message {
     /// Header section and body; fields can still be put on top.
@@ -102,41 +107,40 @@ impl Intake {
         if self.rules.strict_newlines && !self.newlines.accept(octets) {
             self.refuse(Reject::BareNewline);
         }
-        if let Err(reject) = self.store(octets).await {
-            self.refuse(reject);
-        }
+        let stage = std::mem::replace(&mut self.stage, Stage::TAKEN);
+        self.stage = self
+            .advance(stage, octets)
+            .await
+            .unwrap_or_else(Stage::Refused);
         Ok(())
     }
 
-    async fn store(&mut self, octets: &[u8]) -> Result<(), Reject> {
-        match &mut self.stage {
-            Stage::Refused(_) => Ok(()),
-            Stage::Body(draft, _) => write(draft, octets).await,
-            Stage::Header(_, reader) => match reader.push(octets) {
-                Progress::More => Ok(()),
+    async fn advance(&self, stage: Stage, octets: &[u8]) -> Result<Stage, Reject> {
+        match stage {
+            Stage::Refused(reject) => Err(reject),
+            Stage::Body(mut draft, header) => {
+                write(&mut draft, octets).await?;
+                Ok(Stage::Body(draft, header))
+            }
+            Stage::Header(draft, mut reader) => match reader.push(octets) {
+                Progress::More => Ok(Stage::Header(draft, reader)),
                 Progress::TooLong => Err(Reject::HeaderTooBig),
-                Progress::Complete => self.end_header().await,
+                Progress::Complete => {
+                    let Message { draft, header } = self.end_header(draft, reader).await?;
+                    Ok(Stage::Body(draft, header))
+                }
             },
         }
     }
 
     /// Looks into the complete header section and lets the body begin.
-    async fn end_header(&mut self) -> Result<(), Reject> {
-        let (mut draft, reader) =
-            match std::mem::replace(&mut self.stage, Stage::Refused(Reject::StoreUnavailable)) {
-                Stage::Header(draft, reader) => (draft, reader),
-                other => {
-                    self.stage = other;
-                    return Ok(());
-                }
-            };
+    async fn end_header(&self, mut draft: Draft, reader: HeaderReader) -> Result<Message, Reject> {
         let (mut header, body) = reader.finish();
         self.inspect(&header)?;
         header.remove(self.rules.removed_fields);
         write(&mut draft, header.octets()).await?;
         write(&mut draft, &body).await?;
-        self.stage = Stage::Body(draft, header);
-        Ok(())
+        Ok(Message { draft, header })
     }
 
     fn inspect(&self, header: &Header) -> Result<(), Reject> {
@@ -166,12 +170,10 @@ impl Intake {
         if self.rules.strict_newlines && !self.newlines.end() {
             self.refuse(Reject::BareNewline);
         }
-        // Not refused twice: what was refused before is no header any more.
-        self.end_header().await?;
-        match self.stage {
+        match std::mem::replace(&mut self.stage, Stage::TAKEN) {
+            Stage::Header(draft, reader) => self.end_header(draft, reader).await,
             Stage::Body(draft, header) => Ok(Message { draft, header }),
             Stage::Refused(reject) => Err(reject),
-            Stage::Header(..) => Err(Reject::StoreUnavailable),
         }
     }
 }
