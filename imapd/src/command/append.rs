@@ -204,7 +204,7 @@ impl ImapSession {
 
     async fn finish_append(&mut self, tag: &str, outcome: Outcome, out: &mut Output) -> Next {
         // RFC 3501 §6.3.11: if the mailbox is selected, the arrival should be told at once.
-        let outcome = match self.catch_up(false).await {
+        let outcome = match self.catch_up(true).await {
             Ok(()) => outcome,
             Err(reject) => Err(reject),
         };

@@ -82,7 +82,6 @@ impl ImapSession {
             account: identity.account,
             address: identity.address.to_string(),
         };
-        tracing::info!(session = %self.connection.id, user = user.address, "logged in");
         self.state = State::Authenticated(user);
         Ok(Done::code(
             Code::Capability(self.capabilities()),

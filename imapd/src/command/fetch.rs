@@ -27,7 +27,7 @@ impl ImapSession {
         if plan.enables_condstore() {
             self.enable_condstore(out);
         }
-        let store = self.store();
+        let (store, condstore) = (self.store(), self.condstore);
         let view = &mut self.selected()?.view;
         let positions = view.resolve(numbering, set)?;
         let reader = Reader {
@@ -38,6 +38,7 @@ impl ImapSession {
         let mut batches = Batches {
             reader,
             plan: &plan,
+            condstore,
             line: FetchLine::default(),
         };
         let (mut fetched, mut gone) = (0, 0);

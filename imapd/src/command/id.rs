@@ -18,7 +18,7 @@ impl ImapSession {
                 .escape_debug()
                 .to_string()
         };
-        tracing::debug!(session = %self.connection.id, name = value("name"), version = value("version"), "client");
+        tracing::debug!(name = value("name"), version = value("version"), "client");
         out.put(&Response::Id(vec![
             ("name", "Pennyblack"),
             ("version", env!("CARGO_PKG_VERSION")),

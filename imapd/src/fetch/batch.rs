@@ -79,6 +79,8 @@ pub struct Batches<'a> {
     pub reader: Reader,
     /// What.
     pub plan: &'a Plan,
+    /// Whether flags that are told unasked come with MODSEQ (RFC 7162 §3.1).
+    pub condstore: bool,
     /// The response being written.
     pub line: FetchLine,
 }
@@ -182,21 +184,26 @@ impl Batches<'_> {
             }
             self.simple_item(item, message, view);
         }
-        if flags_told || view.must_be_told(message.row.uid) {
-            if !flags_told {
-                view.put_flags(
-                    message.row.uid,
-                    message.row.flags,
-                    message.row.keywords,
-                    &mut self.line,
-                );
-            }
+        if !flags_told && view.must_be_told(message.row.uid) {
+            self.unasked_flags(message, view);
+            flags_told = true;
+        }
+        if flags_told {
             view.told(message.row.uid);
         }
         self.line.end();
         out.put_bytes(self.line.octets());
         self.line.clear();
         Ok(out.drain().await?)
+    }
+
+    /// Fetching, or someone else, has changed the flags: the client learns it here (RFC 3501 §6.4.5, \Seen).
+    fn unasked_flags(&mut self, message: &Message, view: &View) {
+        let row = &message.row;
+        view.put_flags(row.uid, row.flags, row.keywords, &mut self.line);
+        if self.condstore && !self.plan.items.contains(&Item::ModSeq) {
+            self.line.modseq(row.modseq);
+        }
     }
 
     fn simple_item(&mut self, item: &Item, message: &Message, view: &View) {

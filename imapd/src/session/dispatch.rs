@@ -180,7 +180,7 @@ impl ImapSession {
     }
 
     /// Takes in what has changed in the selected mailbox. With `ask` the store is asked in any case; otherwise only if it
-    /// has called, which it does at once for this process and a moment later for others.
+    /// has called, which it does a moment after each commit of any process.
     pub(crate) async fn catch_up(&mut self, ask: bool) -> Result<(), Reject> {
         let store = self.store();
         let Some(Selected { view, changes }) = self.state.selected() else {
@@ -244,9 +244,9 @@ impl ImapSession {
 
     fn answer_reject(&mut self, tag: &str, reject: &Reject, out: &mut Output) -> Next {
         if reject.is_ours() {
-            tracing::error!(session = %self.connection.id, error = %reject, "command failed");
+            tracing::error!(error = %reject, "command failed");
         } else {
-            tracing::debug!(session = %self.connection.id, error = %reject, "command refused");
+            tracing::debug!(error = %reject, "command refused");
         }
         let refusal = reject.refusal(self.connection.id.as_str());
         self.put_tagged(tag, refusal.condition, refusal.code, &refusal.text, out);
