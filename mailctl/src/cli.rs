@@ -1,0 +1,482 @@
+//! The command line as it is typed. What it means is in [`crate::commands`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where the configuration is looked for.
+pub const CONFIG_FILE: &str = "/etc/pennyblack/pennyblack.toml";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed; the message says why
+  2  wrong usage
+  3  nothing has that name
+  4  it exists already, or something is in the way
+  5  the configuration is missing or wrong
+  6  the store cannot be opened
+  7  not confirmed
+  8  check found faults
+
+Run as root, mailctl acts as the owner of the data directory.";
+
+/// Administers a Pennyblack mail server.
+#[derive(Debug, Parser)]
+#[command(name = "mailctl", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a configuration, make the data directory and the store, and add a first domain and account.
+    Init(Init),
+    /// Run a daemon.
+    Serve(Serve),
+    /// Run a whole server on loopback, send a message through it, and show how to connect a client.
+    Try(Try),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(Config),
+    /// Domains that mail is received for.
+    #[command(subcommand)]
+    Domain(Domain),
+    /// People, or anything else that has mailboxes.
+    #[command(subcommand)]
+    Account(Account),
+    /// Further passwords of an account, one for each device.
+    #[command(subcommand)]
+    AppPassword(AppPassword),
+    /// Addresses that lead to other addresses.
+    #[command(subcommand)]
+    Alias(Alias),
+    /// An account's mailboxes.
+    #[command(subcommand)]
+    Mailbox(Mailbox),
+    /// Messages in a mailbox.
+    #[command(subcommand)]
+    Message(Message),
+    /// Mail that waits to be sent to other servers.
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Check the store for faults.
+    Check,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The server's name, such as mail.example.org.
+    #[arg(long)]
+    pub hostname: Option<String>,
+    /// Where the mail will lie.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The first domain.
+    #[arg(long)]
+    pub domain: Option<String>,
+    /// The first account's address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
+    /// The system's user that the daemons run as; the data directory becomes its own. Only as root.
+    #[arg(long, value_name = "USER", default_value = "pennyblack")]
+    pub owner: String,
+    /// Where the account's password comes from.
+    #[command(flatten)]
+    pub password: PasswordSource,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Which.
+    pub daemon: Daemon,
+    /// Stop when standard input ends: for a process that starts daemons and must not leave them behind.
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
+}
+
+/// The daemons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Daemon {
+    /// Receives and submits mail.
+    Smtpd,
+    /// IMAP.
+    Imapd,
+    /// POP3.
+    Pop3d,
+}
+
+/// `try`
+#[derive(Debug, Args)]
+pub struct Try {
+    /// Keep everything in this directory, and use again what is there. Without it, nothing is kept.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Added to each of the ports 25, 465, 587, 143, 993, 110 and 995.
+    #[arg(long, value_name = "N", default_value_t = 12_000, value_parser = clap::value_parser!(u16).range(0..=64_000))]
+    pub base_port: u16,
+    /// End after the test message has arrived.
+    #[arg(long)]
+    pub exit: bool,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Is it right? Tells all that is wrong at once.
+    Check,
+    /// Print what is in effect, defaults included.
+    Show,
+}
+
+/// `domain`
+#[derive(Debug, Subcommand)]
+pub enum Domain {
+    /// Receive mail for a domain.
+    Add {
+        /// The domain, such as example.org.
+        domain: String,
+    },
+    /// All domains.
+    List,
+    /// One domain.
+    Show {
+        /// The domain.
+        domain: String,
+    },
+    /// Receive no more mail for a domain. It must have no accounts and aliases any more.
+    Remove {
+        /// The domain.
+        domain: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Where a password comes from. Never from the command line, which everybody on the machine can see.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PasswordSource {
+    /// Read the password from standard input, one line.
+    #[arg(long, conflicts_with = "generate")]
+    pub password_stdin: bool,
+    /// Make a password and print it, once.
+    #[arg(long)]
+    pub generate: bool,
+}
+
+/// How much an account may hold.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct QuotaLimits {
+    /// Octets in all, such as 500M or 2G. "none" for no limit.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub octets: Option<Bound>,
+    /// Messages in all. "none" for no limit.
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub messages: Option<Bound>,
+}
+
+/// A limit as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// No limit.
+    None,
+    /// So much.
+    At(u64),
+}
+
+/// `account`
+#[derive(Debug, Subcommand)]
+pub enum Account {
+    /// Add an account, with its mailboxes.
+    Add {
+        /// Its address, which is also its login name.
+        address: String,
+        /// Where its password comes from.
+        #[command(flatten)]
+        password: PasswordSource,
+        /// How much it may hold.
+        #[command(flatten)]
+        quota: QuotaLimits,
+    },
+    /// All accounts.
+    List,
+    /// One account.
+    Show {
+        /// Any of its addresses.
+        address: String,
+    },
+    /// Set the password.
+    Password {
+        /// Any of its addresses.
+        address: String,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Refuse login and mail for an account, and keep all it has.
+    Disable {
+        /// Any of its addresses.
+        address: String,
+    },
+    /// Undo disable.
+    Enable {
+        /// Any of its addresses.
+        address: String,
+    },
+    /// Show or set how much an account may hold.
+    Quota {
+        /// Any of its addresses.
+        address: String,
+        /// The limits to set; none given: show them.
+        #[command(flatten)]
+        quota: QuotaLimits,
+    },
+    /// Further addresses of an account.
+    #[command(subcommand)]
+    Address(AccountAddress),
+    /// Remove an account with all its mail.
+    Remove {
+        /// Any of its addresses.
+        address: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `account address`
+#[derive(Debug, Subcommand)]
+pub enum AccountAddress {
+    /// Add an address to an account: it receives, sends and logs in by it.
+    Add {
+        /// Any of its addresses.
+        account: String,
+        /// The further address.
+        address: String,
+    },
+    /// Take a further address away.
+    Remove {
+        /// Another of its addresses.
+        account: String,
+        /// The address to take away.
+        address: String,
+    },
+}
+
+/// `app-password`
+#[derive(Debug, Subcommand)]
+pub enum AppPassword {
+    /// Add one. It is generated unless --password-stdin is given.
+    Add {
+        /// The account.
+        account: String,
+        /// What it is for, such as phone.
+        name: String,
+        /// Read it from standard input, one line.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// The names of an account's app passwords.
+    List {
+        /// The account.
+        account: String,
+    },
+    /// Remove one: what uses it is locked out.
+    Remove {
+        /// The account.
+        account: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// `alias`
+#[derive(Debug, Subcommand)]
+pub enum Alias {
+    /// Add an alias. "@example.org" as its address makes it the domain's catch-all, which has one target.
+    Add {
+        /// The address.
+        address: String,
+        /// Where its mail goes, here or elsewhere.
+        #[arg(required = true)]
+        targets: Vec<String>,
+    },
+    /// All aliases and catch-alls.
+    List,
+    /// Remove an alias or, by "@example.org", a catch-all.
+    Remove {
+        /// The address.
+        address: String,
+    },
+}
+
+/// `mailbox`
+#[derive(Debug, Subcommand)]
+pub enum Mailbox {
+    /// An account's mailboxes.
+    List {
+        /// The account.
+        account: String,
+    },
+    /// Add one; "/" divides levels.
+    Create {
+        /// The account.
+        account: String,
+        /// Its name.
+        name: String,
+    },
+    /// Rename one, with those below it.
+    Rename {
+        /// The account.
+        account: String,
+        /// Its name.
+        from: String,
+        /// Its new name.
+        to: String,
+    },
+    /// Remove one with all its messages.
+    Remove {
+        /// The account.
+        account: String,
+        /// Its name.
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `message`
+#[derive(Debug, Subcommand)]
+pub enum Message {
+    /// A mailbox's newest messages.
+    List {
+        /// The account.
+        account: String,
+        /// The mailbox.
+        #[arg(default_value = "INBOX")]
+        mailbox: String,
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Print one message as it is served to clients.
+    Show {
+        /// The account.
+        account: String,
+        /// The message's UID, from the list.
+        uid: u32,
+        /// The mailbox.
+        #[arg(default_value = "INBOX")]
+        mailbox: String,
+    },
+}
+
+/// `queue`
+#[derive(Debug, Subcommand)]
+pub enum Queue {
+    /// What waits.
+    List,
+    /// One message that waits, with its recipients.
+    Show {
+        /// Its id, as in the list and in the reply that the sender got.
+        id: String,
+    },
+}
+
+fn parse_count(text: &str) -> Result<Bound, String> {
+    match text {
+        "none" => Ok(Bound::None),
+        _ => text
+            .parse()
+            .map(Bound::At)
+            .map_err(|_| "a number or \"none\" is expected".to_owned()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<Bound, String> {
+    let unit = match text.bytes().last() {
+        Some(b'K' | b'k') => 1 << 10,
+        Some(b'M' | b'm') => 1 << 20,
+        Some(b'G' | b'g') => 1 << 30,
+        Some(b'T' | b't') => 1_u64 << 40,
+        _ => {
+            return parse_count(text)
+                .map_err(|_| "a size such as 500M, or \"none\", is expected".to_owned());
+        }
+    };
+    let number = text[..text.len() - 1]
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    number
+        .map(Bound::At)
+        .ok_or_else(|| "a size such as 500M, or \"none\", is expected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("2G"), Ok(Bound::At(2 << 30)));
+        assert_eq!(parse_size("100"), Ok(Bound::At(100)));
+        assert_eq!(parse_size("none"), Ok(Bound::None));
+        assert!(parse_size("").is_err() && parse_size("M").is_err() && parse_size("1.5G").is_err());
+        assert!(parse_size("99999999T").is_err());
+    }
+
+    #[test]
+    fn options_for_all_commands_may_stand_behind_them() {
+        let cli =
+            Cli::try_parse_from(["mailctl", "account", "list", "--json", "--config", "x.toml"])
+                .expect("parses");
+        assert!(cli.global.json);
+        assert_eq!(cli.global.config, PathBuf::from("x.toml"));
+    }
+
+    #[test]
+    fn a_password_cannot_be_typed_on_the_command_line() {
+        assert!(
+            Cli::try_parse_from(["mailctl", "account", "add", "a@example.org", "secret"]).is_err()
+        );
+        assert!(
+            Cli::try_parse_from([
+                "mailctl",
+                "account",
+                "add",
+                "a@example.org",
+                "--password",
+                "secret"
+            ])
+            .is_err()
+        );
+    }
+}

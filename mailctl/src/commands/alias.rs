@@ -1,0 +1,99 @@
+//! `alias`: addresses that lead to others, and the catch-all of a domain, written as an alias without a name: `@example.org`.
+
+use serde::Serialize;
+use serde_json::json;
+use store::Address;
+
+use crate::answer::Answer;
+use crate::cli::Alias;
+use crate::fail::{Failure, Outcome};
+use crate::office::{Office, parse_address};
+
+/// An alias or a catch-all as it is printed.
+#[derive(Serialize)]
+struct Shown {
+    address: String,
+    targets: Vec<String>,
+}
+
+/// Runs an `alias` command.
+pub async fn run(command: Alias, office: &Office) -> Outcome<Answer> {
+    match command {
+        Alias::Add { address, targets } => add(office, &address, &targets).await,
+        Alias::List => list(office).await,
+        Alias::Remove { address } => remove(office, &address).await,
+    }
+}
+
+async fn add(office: &Office, address: &str, targets: &[String]) -> Outcome<Answer> {
+    let targets = targets
+        .iter()
+        .map(|target| parse_address(target))
+        .collect::<Outcome<Vec<Address>>>()?;
+    match (address.strip_prefix('@'), targets.as_slice()) {
+        (None, targets) => {
+            office
+                .store
+                .add_alias(&parse_address(address)?, targets)
+                .await?
+        }
+        (Some(domain), [target]) => office.store.set_catch_all(domain, Some(target)).await?,
+        (Some(_), _) => {
+            let next = "Make an alias with these targets, and the catch-all lead to it.";
+            return Err(Failure::failed("a catch-all has one target").next(next));
+        }
+    }
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let text = format!("Mail for {address} goes to {}.", targets.join(", "));
+    Ok(Answer::done(
+        text,
+        json!(Shown {
+            address: address.to_owned(),
+            targets
+        }),
+    ))
+}
+
+async fn list(office: &Office) -> Outcome<Answer> {
+    let aliases = office
+        .store
+        .aliases()
+        .await?
+        .into_iter()
+        .map(|alias| Shown {
+            address: alias.address.to_string(),
+            targets: alias.targets.iter().map(ToString::to_string).collect(),
+        });
+    let catch_alls = office
+        .store
+        .domains()
+        .await?
+        .into_iter()
+        .filter_map(|domain| {
+            let target = domain.catch_all?.to_string();
+            Some(Shown {
+                address: format!("@{}", domain.name),
+                targets: vec![target],
+            })
+        });
+    let shown: Vec<Shown> = aliases.chain(catch_alls).collect();
+    Ok(Answer::list(["ALIAS", "TARGETS"], &shown, |alias| {
+        [alias.address.clone(), alias.targets.join(", ")]
+    }))
+}
+
+async fn remove(office: &Office, address: &str) -> Outcome<Answer> {
+    match address.strip_prefix('@') {
+        Some(domain) => office.store.set_catch_all(domain, None).await?,
+        None => {
+            office
+                .store
+                .remove_alias(&parse_address(address)?, None)
+                .await?
+        }
+    }
+    Ok(Answer::done(
+        format!("Alias {address} is removed."),
+        json!({ "removed": address }),
+    ))
+}

@@ -1,0 +1,156 @@
+//! `message`: what is in a mailbox. Nothing is changed by looking: no message becomes \Seen.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use store::{AccountId, ENTRIES_MAX, Entry, Flags, MailboxId, READ_OCTETS_MAX, SnapshotMode, Uid};
+
+use super::moment;
+use crate::answer::{Answer, octets, or_dash};
+use crate::cli::Message;
+use crate::fail::{Failure, Kind, Outcome};
+use crate::office::Office;
+
+/// Characters of a subject that are shown in a table.
+const SUBJECT_CHARS_MAX: usize = 60;
+
+/// A message as it is printed.
+#[derive(Serialize)]
+struct Shown {
+    uid: u32,
+    received: String,
+    octets: u64,
+    flags: Vec<&'static str>,
+    from: Option<String>,
+    subject: Option<String>,
+    message_id: Option<String>,
+}
+
+/// Runs a `message` command.
+pub async fn run(command: Message, office: &Office) -> Outcome<Answer> {
+    match command {
+        Message::List {
+            account,
+            mailbox,
+            limit,
+        } => list(office, &account, &mailbox, limit).await,
+        Message::Show {
+            account,
+            uid,
+            mailbox,
+        } => show(office, &account, uid, &mailbox).await,
+    }
+}
+
+async fn list(office: &Office, account: &str, mailbox: &str, limit: usize) -> Outcome<Answer> {
+    let account = office.account(account).await?.id;
+    let mailbox = office.store.mailbox(account, mailbox).await?.id;
+    let snapshot = office
+        .store
+        .snapshot(account, mailbox, SnapshotMode::ReadOnly)
+        .await?;
+    let newest = snapshot.entries.len().saturating_sub(limit);
+    let uids: Vec<Uid> = snapshot.entries[newest..]
+        .iter()
+        .map(|entry| entry.uid)
+        .collect();
+    let mut messages = Vec::with_capacity(uids.len());
+    for batch in uids.chunks(ENTRIES_MAX) {
+        messages.extend(describe(office, account, mailbox, batch).await?);
+    }
+    Ok(Answer::list(
+        ["UID", "RECEIVED", "SIZE", "FLAGS", "FROM", "SUBJECT"],
+        &messages,
+        |message| {
+            [
+                message.uid.to_string(),
+                message.received.clone(),
+                octets(message.octets),
+                message.flags.join(" "),
+                or_dash(message.from.as_ref()),
+                message
+                    .subject
+                    .as_deref()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(SUBJECT_CHARS_MAX)
+                    .collect(),
+            ]
+        },
+    ))
+}
+
+async fn describe(
+    office: &Office,
+    account: AccountId,
+    mailbox: MailboxId,
+    uids: &[Uid],
+) -> Outcome<Vec<Shown>> {
+    let entries = office.store.entries(account, mailbox, uids).await?;
+    let indexes = office.store.indexes(account, mailbox, uids).await?;
+    Ok(indexes
+        .into_iter()
+        .filter_map(|(uid, index)| {
+            let entry: &Entry = entries.iter().find(|entry| entry.uid == uid)?;
+            let envelope = index.envelope();
+            Some(Shown {
+                uid: uid.value(),
+                received: moment::rfc3339(entry.internal_date.seconds),
+                octets: entry.size,
+                flags: flag_names(entry.flags),
+                from: envelope.from.first().and_then(|from| {
+                    Some(format!(
+                        "{}@{}",
+                        from.mailbox.as_ref()?,
+                        from.host.as_ref()?
+                    ))
+                }),
+                subject: envelope.subject.clone(),
+                message_id: envelope.message_id.clone(),
+            })
+        })
+        .collect())
+}
+
+fn flag_names(flags: Flags) -> Vec<&'static str> {
+    const NAMES: [(Flags, &str); 5] = [
+        (Flags::SEEN, "seen"),
+        (Flags::ANSWERED, "answered"),
+        (Flags::FLAGGED, "flagged"),
+        (Flags::DELETED, "deleted"),
+        (Flags::DRAFT, "draft"),
+    ];
+    NAMES
+        .into_iter()
+        .filter(|(flag, _)| flags.contains(*flag))
+        .map(|(_, name)| name)
+        .collect()
+}
+
+/// Prints the octets as they are, a piece at a time; with --json too, since a message is not JSON.
+async fn show(office: &Office, account: &str, uid: u32, mailbox: &str) -> Outcome<Answer> {
+    let account = office.account(account).await?.id;
+    let mailbox = office.store.mailbox(account, mailbox).await?.id;
+    let no_such = || {
+        Failure::new(Kind::NotFound, format!("there is no message {uid}"))
+            .next("`mailctl message list` shows the UIDs.")
+    };
+    let uid = Uid::new(uid).ok_or_else(no_such)?;
+    let entry = office
+        .store
+        .entries(account, mailbox, &[uid])
+        .await?
+        .pop()
+        .ok_or_else(no_such)?;
+    let mut offset = 0;
+    while offset < entry.size {
+        let end = entry.size.min(offset + READ_OCTETS_MAX);
+        let piece = office
+            .store
+            .read_octets(account, mailbox, uid, offset..end)
+            .await?;
+        io::stdout().write_all(&piece)?;
+        offset += piece.len() as u64;
+    }
+    Ok(Answer::silent())
+}
