@@ -418,7 +418,7 @@ static TEMPLATE: LazyLock<Result<TempDir, String>> = LazyLock::new(|| {
 
 impl Server {
     fn make_template(&self) -> Result<(), ServerError> {
-        self.mailctl_ok(&["domain", "add", "example.test"], "")?;
+        self.mailctl_ok(&["init", "--domain", "example.test"], "")?;
         for account in ACCOUNTS {
             self.add_account(account)?;
         }
