@@ -5,6 +5,7 @@
 //! runs (domains, accounts, aliases) is not here but in the store.
 
 mod fault;
+mod network;
 mod read;
 mod section;
 
@@ -12,9 +13,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use fault::{Fault, Faults};
+pub use network::Network;
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -179,7 +181,7 @@ pub struct Smtpd {
     /// Submission with implicit TLS (port 465).
     pub submissions: Vec<SocketAddr>,
     /// Metrics over HTTP; None: off.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "address_or_off")]
     pub metrics: Option<SocketAddr>,
     /// Silence after which a session ends.
     pub idle_seconds: u64,
@@ -203,7 +205,7 @@ pub struct Imapd {
     /// IMAP with implicit TLS (port 993).
     pub listen_tls: Vec<SocketAddr>,
     /// Metrics over HTTP; None: off.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "address_or_off")]
     pub metrics: Option<SocketAddr>,
     /// Silence after which a session ends, once logged in.
     pub idle_seconds: u64,
@@ -221,7 +223,7 @@ pub struct Pop3d {
     /// POP3 with implicit TLS (port 995).
     pub listen_tls: Vec<SocketAddr>,
     /// Metrics over HTTP; None: off.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "address_or_off")]
     pub metrics: Option<SocketAddr>,
     /// Silence after which a session ends, once logged in.
     pub idle_seconds: u64,
@@ -231,8 +233,15 @@ pub struct Pop3d {
     pub hide_capabilities: Vec<String>,
 }
 
-pub use network::Network;
-mod network;
-
 /// Where the configuration is looked for if nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/pennyblack/pennyblack.toml";
+
+fn address_or_off<S: Serializer>(
+    address: &Option<SocketAddr>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match address {
+        Some(address) => serializer.collect_str(address),
+        None => serializer.serialize_str("off"),
+    }
+}

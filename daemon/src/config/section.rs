@@ -322,7 +322,7 @@ fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .iter()
         .map(|near| (distance(word, near), *near))
         .min()?;
-    (distance <= 1 + word.len() / 4).then_some(near)
+    (distance <= 1 + word.len() / 3).then_some(near)
 }
 
 /// How many letters must be changed, put in or taken out (Levenshtein).

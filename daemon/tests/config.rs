@@ -1,0 +1,96 @@
+//! Configurations, right and wrong. A wrong one is `tests/config/NAME.toml`, and what is said about it `NAME.expected`; with
+//! `UPDATE_EXPECTED=1` the latter are written anew, to be read by a person.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use daemon::config::Config;
+
+fn parse(text: &str) -> Config {
+    Config::parse(Path::new("/etc/pennyblack/pennyblack.toml"), text).unwrap()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
+}
+
+#[test]
+fn what_is_wrong_is_told_all_at_once() {
+    let mut seen = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let name = Path::new(path.file_name().unwrap());
+        let told = format!(
+            "{}\n",
+            Config::parse(name, &fs::read_to_string(&path).unwrap()).unwrap_err()
+        );
+        let expected = path.with_extension("expected");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&expected, &told).unwrap();
+        }
+        assert_eq!(
+            told,
+            fs::read_to_string(&expected).unwrap(),
+            "{}",
+            path.display()
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn the_example_is_right_and_shows_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/pennyblack.toml");
+    let text = fs::read_to_string(path).unwrap();
+    let shown = parse(&text);
+    // A comment that begins without a space is a setting with its default.
+    let lines = text.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let mut explicit = parse(&lines.collect::<Vec<_>>().join("\n"));
+    assert_eq!(explicit.tls.certificates.len(), 1);
+    explicit.tls.certificates.clear();
+    explicit.auth.verifications = shown.auth.verifications;
+    assert_eq!(explicit, shown);
+}
+
+#[test]
+fn two_lines_are_enough() {
+    let config = parse("hostname = 'Mail.Example.Test'\ndata_dir = 'data'");
+    assert_eq!(config.hostname, "mail.example.test");
+    assert_eq!(config.data_dir, Path::new("/etc/pennyblack/data"));
+    let everywhere: [SocketAddr; 2] = ["0.0.0.0:25".parse().unwrap(), "[::]:25".parse().unwrap()];
+    assert_eq!(config.smtpd.listen, everywhere);
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let config = parse(
+        "hostname = 'mail.example.test'\ndata_dir = '/srv/mail'\nproxy.trusted = ['10.0.0.0/8', '::1']\n\
+         tls.certificates = [{ chain = '/a', key = '/b' }]\n[smtpd]\nsubmission = []\nhide_extensions = ['chunking']\n",
+    );
+    assert_eq!(config.smtpd.hide_extensions, ["CHUNKING"]);
+    assert_eq!(parse(&config.render()), config);
+}
+
+#[test]
+fn metrics_can_be_off_and_stay_off_when_shown() {
+    let config =
+        parse("hostname = 'mail.example.test'\ndata_dir = '/srv/mail'\nimapd.metrics = 'off'");
+    assert_eq!(config.imapd.metrics, None);
+    assert_eq!(parse(&config.render()), config);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let error = Config::load(Path::new("/nonexistent/pennyblack.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--config FILE"), "{error}");
+}
