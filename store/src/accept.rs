@@ -7,8 +7,10 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::entry::{self, NewEntry};
+use crate::journal::{self, Event};
 use crate::mailbox::INBOX;
 use crate::mailbox::row::OpenRow;
+use crate::queue::announce;
 use crate::timestamp::now_seconds;
 use crate::writer::Tx;
 use crate::{
@@ -39,6 +41,8 @@ pub struct Acceptance {
     pub smtputf8: bool,
     /// BODY= of MAIL.
     pub body: BodyKind,
+    /// From whom it came and what was found out about it: a line for the journal.
+    pub origin: String,
 }
 
 /// What BODY= said (RFC 6152, RFC 3030).
@@ -62,12 +66,22 @@ impl BodyKind {
             BodyKind::BinaryMime => "BINARYMIME",
         }
     }
+
+    /// The kind of that keyword; an unknown one is taken for the least demanding.
+    pub(crate) fn from_keyword(keyword: &str) -> BodyKind {
+        [BodyKind::EightBitMime, BodyKind::BinaryMime]
+            .into_iter()
+            .find(|kind| kind.keyword() == keyword)
+            .unwrap_or_default()
+    }
 }
 
 /// One copy for one account.
 pub struct Filing {
     /// Whose.
     pub account: AccountId,
+    /// The address that led there, for the journal.
+    pub recipient: String,
     /// Which of its mailboxes.
     pub target: FilingTarget,
     /// Header fields of this copy alone: Return-Path, Delivered-To. Complete, with CRLF.
@@ -98,6 +112,19 @@ pub struct Relay {
     pub original: Option<String>,
     /// RFC 3461 NOTIFY.
     pub notify: Option<String>,
+    /// When to try, and until when.
+    pub schedule: Schedule,
+}
+
+/// The times of a relay; seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// The first attempt.
+    pub due: i64,
+    /// No attempt begins later.
+    pub expires: i64,
+    /// When the sender is to be told that it takes long; `None`: never.
+    pub notice_due: Option<i64>,
 }
 
 /// The message is safe.
@@ -116,23 +143,30 @@ impl Store {
             _ => return Err(Error::Limit("recipients")),
         }
         self.write_octets(acceptance.message.first_octets(), move |tx| {
-            acceptance.message.insert(tx.connection)?;
-            for filing in &acceptance.filings {
-                file(tx, &acceptance.message, filing)?;
-            }
-            if !acceptance.relays.is_empty() {
-                enqueue(tx, &acceptance)?;
-            }
-            Ok(Accepted {
-                id: acceptance.message.id(),
-            })
+            accept_in(tx, &acceptance)
         })
         .await
     }
 }
 
+/// The part of `accept` that runs in the transaction.
+pub(crate) fn accept_in(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<Accepted> {
+    let id = acceptance.message.id();
+    acceptance.message.insert(tx.connection)?;
+    journal::record(tx.connection, id, Event::Accepted, &acceptance.origin)?;
+    for filing in &acceptance.filings {
+        file(tx, &acceptance.message, filing)?;
+    }
+    if !acceptance.relays.is_empty() {
+        enqueue(tx, acceptance)?;
+    }
+    Ok(Accepted { id })
+}
+
 fn file(tx: &mut Tx<'_>, message: &Sealed, filing: &Filing) -> Result<()> {
-    let mailbox = target_mailbox(tx, filing)?;
+    let (mailbox, name) = target_mailbox(tx, filing)?;
+    let detail = format!("<{}> in {name}", filing.recipient);
+    journal::record(tx.connection, message.id(), Event::Filed, &detail)?;
     let mut row = OpenRow::open(tx.connection, filing.account, mailbox)?;
     let now = Timestamp::now();
     let entry = NewEntry {
@@ -148,32 +182,26 @@ fn file(tx: &mut Tx<'_>, message: &Sealed, filing: &Filing) -> Result<()> {
     row.close(tx)
 }
 
-fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<MailboxId> {
-    let by_name = |name: &str| {
-        let sql = "SELECT id FROM mailbox WHERE account = ?1 AND name = ?2 AND no_select = 0";
-        let mut select = tx.connection.prepare_cached(sql)?;
+fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<(MailboxId, String)> {
+    let find = |column: &str, value: &str| {
+        let sql = format!(
+            "SELECT id, name FROM mailbox WHERE account = ?1 AND {column} = ?2 AND no_select = 0"
+        );
+        let mut select = tx.connection.prepare_cached(&sql)?;
         select
-            .query_row(params![filing.account, name], |row| row.get(0))
-            .optional()
-    };
-    let by_use = |special_use: SpecialUse| {
-        let sql =
-            "SELECT id FROM mailbox WHERE account = ?1 AND special_use = ?2 AND no_select = 0";
-        let mut select = tx.connection.prepare_cached(sql)?;
-        select
-            .query_row(params![filing.account, special_use.name()], |row| {
-                row.get(0)
+            .query_row(params![filing.account, value], |row| {
+                Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
     };
-    let wanted: Option<MailboxId> = match &filing.target {
+    let wanted = match &filing.target {
         FilingTarget::Inbox => None,
-        FilingTarget::SpecialUse(special_use) => by_use(*special_use)?,
-        FilingTarget::Named(name) => by_name(name)?,
+        FilingTarget::SpecialUse(special_use) => find("special_use", special_use.name())?,
+        FilingTarget::Named(name) => find("name", name)?,
     };
     match wanted {
         Some(mailbox) => Ok(mailbox),
-        None => by_name(INBOX)?.ok_or(Error::NotFound("mailbox")),
+        None => find("name", INBOX)?.ok_or(Error::NotFound("mailbox")),
     }
 }
 
@@ -192,17 +220,35 @@ fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
         acceptance.body.keyword(),
         now,
     ])?;
-    let sql = "INSERT INTO relay (message, recipient, domain, original, notify, state, due) VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6)";
+    let sql = "INSERT INTO relay (message, recipient, domain, sender, original, notify, state, due, expires, notice_due)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9)";
     let mut insert = tx.connection.prepare_cached(sql)?;
+    let sender = acceptance.account.map_or(0, |account| account.0);
     for relay in &acceptance.relays {
-        insert.execute(params![
+        let Schedule {
+            due,
+            expires,
+            notice_due,
+        } = relay.schedule;
+        let values = params![
             id,
             relay.recipient,
             relay.domain,
+            sender,
             relay.original,
             relay.notify,
-            now
-        ])?;
+            due,
+            expires,
+            notice_due
+        ];
+        insert.execute(values)?;
+        announce(tx.connection, &relay.domain, due)?;
+        journal::record(
+            tx.connection,
+            id,
+            Event::Queued,
+            &format!("<{}>", relay.recipient),
+        )?;
     }
     Ok(())
 }

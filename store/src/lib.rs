@@ -28,6 +28,7 @@ mod expunge;
 mod feed;
 mod flags;
 mod identity;
+mod journal;
 mod mailbox;
 mod maildrop;
 pub mod mime;
@@ -44,7 +45,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use accept::{Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay};
+pub use accept::{Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay, Schedule};
 pub use address::{Address, normal_domain};
 pub use append::{Appended, Appending, Copied};
 pub use change::Changes;
@@ -61,9 +62,13 @@ pub use flags::{FlagChange, FlagOperation, Flags, KEYWORD_OCTETS_MAX, KEYWORDS_M
 pub use identity::{
     AccountId, CredentialId, MailboxId, MessageId, ModSeq, RelayId, Uid, UidValidity,
 };
+pub use journal::{JournalLine, Trace};
 pub use mailbox::{MailboxInfo, SpecialUse};
 pub use maildrop::MaildropLock;
-pub use queue::{QueueFilter, Queued, QueuedRecipient, RelayState};
+pub use queue::{
+    DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
+    QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
+};
 pub use timestamp::Timestamp;
 
 use crate::feed::Feed;
@@ -80,6 +85,8 @@ pub struct Options {
     pub subaddress_separator: String,
     /// Connections that read at the same time.
     pub readers: usize,
+    /// Days for which the journal of a message is kept.
+    pub journal_days: u32,
 }
 
 impl Default for Options {
@@ -88,6 +95,7 @@ impl Default for Options {
             create: false,
             subaddress_separator: "+".into(),
             readers: 4,
+            journal_days: 30,
         }
     }
 }

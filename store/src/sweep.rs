@@ -1,4 +1,4 @@
-//! Removes messages that nothing points at any more.
+//! Removes messages that nothing points at any more, and old lines of the journal.
 //!
 //! Whatever takes a reference away, or stages pieces of a message, leaves the message's id in
 //! the table `sweep`. A task of one process at a time looks at those that are due, in small
@@ -45,6 +45,9 @@ impl Store {
             return Ok(());
         }
         while self.sweep_batch().await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        while self.prune_journal().await? {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())

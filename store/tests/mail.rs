@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use store::{
     Acceptance, AccountId, Address, Appending, BodyKind, Draft, Error, Filing, FilingTarget,
-    FlagChange, FlagOperation, Flags, MailboxInfo, ModSeq, NewAccount, Options, Quota, Relay,
-    Resolution, Sealed, SnapshotMode, SpecialUse, Store, Uid,
+    FlagChange, FlagOperation, Flags, MailboxInfo, ModSeq, NewAccount, Options, Quota, Resolution,
+    Sealed, SnapshotMode, SpecialUse, Store, Uid,
 };
 
 const MESSAGE: &[u8] = b"From: a@example.test\r\nSubject: hello\r\n\r\nOne line.\r\n";
@@ -71,9 +71,10 @@ fn address(local: &str) -> Address {
     Address::from_parts(local, "example.test").expect("an address")
 }
 
-fn delivery(message: Sealed, accounts: &[AccountId], relays: Vec<Relay>) -> Acceptance {
+fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
     let filing = |account: &AccountId| Filing {
         account: *account,
+        recipient: format!("{account}@example.test"),
         target: FilingTarget::Inbox,
         prefix: format!("Delivered-To: {account}@example.test\r\n").into_bytes(),
         flags: Flags::NONE,
@@ -83,11 +84,12 @@ fn delivery(message: Sealed, accounts: &[AccountId], relays: Vec<Relay>) -> Acce
         reverse_path: "sender@example.org".into(),
         account: None,
         filings: accounts.iter().map(filing).collect(),
-        relays,
+        relays: Vec::new(),
         envelope_id: None,
         return_content: None,
         smtputf8: false,
         body: BodyKind::SevenBit,
+        origin: "from a test".into(),
     }
 }
 
@@ -127,7 +129,7 @@ async fn an_accepted_message_is_shared_and_served_with_each_prefix() {
     let sealed = draft.seal().await.expect("seal");
     fixture
         .store
-        .accept(delivery(sealed, &[fixture.alice, bob], Vec::new()))
+        .accept(delivery(sealed, &[fixture.alice, bob]))
         .await
         .expect("accept");
     for account in [fixture.alice, bob] {
@@ -511,30 +513,6 @@ async fn addresses_lead_where_they_should() {
         Ok(true)
     );
     assert_eq!(store.may_send_as(alice, &address("bob")).await, Ok(false));
-    fixture.end().await;
-}
-
-#[tokio::test]
-async fn a_message_for_other_hosts_is_queued_with_its_local_copies() {
-    let fixture = Fixture::new().await;
-    let sealed = fixture.sealed(MESSAGE).await;
-    let relay = Relay {
-        recipient: "X@example.org".into(),
-        domain: "example.org".into(),
-        original: None,
-        notify: None,
-    };
-    let accepted = fixture
-        .store
-        .accept(delivery(sealed, &[fixture.alice], vec![relay]))
-        .await
-        .expect("accept");
-    let queued = fixture.store.queued(accepted.id).await.expect("queued");
-    assert_eq!(queued.recipients[0].recipient, "X@example.org");
-    assert_eq!(
-        fixture.store.queue(store::QueueFilter::default()).await,
-        Ok(vec![queued])
-    );
     fixture.end().await;
 }
 

@@ -150,14 +150,36 @@ CREATE TABLE relay (
     message      INTEGER NOT NULL REFERENCES outbound,
     recipient    TEXT NOT NULL,                  -- as the sender wrote it
     domain       TEXT NOT NULL,
+    sender       INTEGER NOT NULL,               -- the account that submitted it, or 0: for fairness
     original     TEXT,                           -- RFC 3461 ORCPT
     notify       TEXT,                           -- RFC 3461 NOTIFY
-    state        TEXT NOT NULL,                  -- waiting, held
+    state        TEXT NOT NULL,                  -- waiting, leased, held
+    owner        INTEGER,                        -- the process that has leased it
     due          INTEGER NOT NULL,
+    expires      INTEGER NOT NULL,               -- no attempt begins later
+    notice_due   INTEGER,                        -- when the sender is told of the delay; NULL: told, or not wanted
     attempts     INTEGER NOT NULL DEFAULT 0,
     last_attempt INTEGER,
     last_reply   TEXT
 );
 CREATE INDEX relay_message ON relay (message);
-CREATE INDEX relay_due ON relay (due) WHERE state = 'waiting';
-CREATE INDEX relay_domain ON relay (domain, due);
+CREATE INDEX relay_due ON relay (domain, sender, due) WHERE state = 'waiting';
+CREATE INDEX relay_owner ON relay (owner) WHERE state = 'leased';
+
+CREATE TABLE destination (                       -- domains with waiting recipients
+    domain      TEXT PRIMARY KEY,
+    due         INTEGER NOT NULL,                -- when there is work, as early as that
+    not_before  INTEGER NOT NULL DEFAULT 0       -- back-off after failures of all its hosts
+) WITHOUT ROWID;
+CREATE INDEX destination_due ON destination (due);
+
+-- What happened to a message, for as long as the operator wants to know.
+
+CREATE TABLE journal (
+    seq      INTEGER PRIMARY KEY,
+    message  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    event    TEXT NOT NULL,                      -- accepted, filed, attempt, delivered, ...
+    detail   TEXT NOT NULL
+);
+CREATE INDEX journal_message ON journal (message);

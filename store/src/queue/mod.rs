@@ -1,9 +1,19 @@
-//! The outbound queue, as an administrator looks at it.
+//! The outbound queue.
 //!
 //! A message is in the queue as long as one of its recipients elsewhere is neither reached
-//! nor given up. Filling the queue is `accept`'s.
+//! nor given up. `accept` fills it; the runner takes what is due (`lease`) and says what
+//! became of it (`settle`); the administrator looks at it (here) and handles it (`admin`).
+
+mod admin;
+mod lease;
+mod settle;
 
 use rusqlite::{Connection, Row, params};
+
+pub use admin::{Handled, QueueAction};
+pub(crate) use lease::announce;
+pub use lease::{DueDestination, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee};
+pub use settle::{Outcome, Settlement};
 
 use crate::{AccountId, Error, MessageId, RelayId, Result, Store};
 
@@ -13,6 +23,8 @@ const LISTED_MAX: u64 = 100_000;
 /// Which messages to list. Empty: all.
 #[derive(Debug, Clone, Default)]
 pub struct QueueFilter {
+    /// This message.
+    pub message: Option<MessageId>,
     /// The reverse-path is exactly this; empty text: the null path.
     pub sender: Option<String>,
     /// A recipient is exactly this.
@@ -66,6 +78,8 @@ pub struct QueuedRecipient {
 pub enum RelayState {
     /// For its time.
     Waiting,
+    /// For the attempt that is going on.
+    Leased,
     /// For the administrator.
     Held,
 }
@@ -82,11 +96,12 @@ impl Store {
                 "{SELECT} WHERE (?1 IS NULL OR reverse_path = ?1)
                     AND (?2 IS NULL OR EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message AND recipient = ?2))
                     AND (?3 IS NULL OR EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message AND domain = ?3))
+                    AND (?5 IS NULL OR outbound.message = ?5)
                  ORDER BY outbound.message LIMIT ?4"
             );
             let limit = filter.limit.unwrap_or(LISTED_MAX).min(LISTED_MAX) as i64;
             let mut select = connection.prepare(&sql)?;
-            let rows = select.query_map(params![filter.sender, filter.recipient, filter.domain, limit], queued_from_row)?;
+            let rows = select.query_map(params![filter.sender, filter.recipient, filter.domain, limit, filter.message], queued_from_row)?;
             rows.map(|queued| with_recipients(connection, queued?)).collect()
         })
         .await
@@ -127,10 +142,10 @@ fn with_recipients(connection: &Connection, mut queued: Queued) -> Result<Queued
             id: row.get(0)?,
             recipient: row.get(1)?,
             domain: row.get(2)?,
-            state: if state == "held" {
-                RelayState::Held
-            } else {
-                RelayState::Waiting
+            state: match state.as_str() {
+                "held" => RelayState::Held,
+                "leased" => RelayState::Leased,
+                _ => RelayState::Waiting,
             },
             due: row.get(4)?,
             attempts: row.get(5)?,
