@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use store::{Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, Store};
 
 use super::compose::{date_now, missing_fields};
+use super::header::Header;
 use super::intake::Message;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use crate::envelope::{Delivery, Envelope};
@@ -45,11 +46,12 @@ pub async fn deliver(
     if source.account.is_some() {
         fields += &missing_fields(&header, &id, source.hostname, &date);
     }
+    let origin = origin(&source, &envelope, &header);
     let failed = |error: store::Error| Reject::store("acceptance of a message", &error);
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let message = draft.seal().await.map_err(failed)?;
     let accepted = store
-        .accept(acceptance(&source, envelope, message))
+        .accept(acceptance(&source, envelope, message, origin))
         .await
         .map_err(failed)?;
     Ok(accepted.id)
@@ -74,7 +76,23 @@ fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> Stri
     })
 }
 
-fn acceptance(source: &Source<'_>, envelope: Envelope, message: store::Sealed) -> Acceptance {
+/// The line that the journal opens with.
+fn origin(source: &Source<'_>, envelope: &Envelope, header: &Header) -> String {
+    let (sender, client) = (envelope.reverse_path(), &envelope.client.name);
+    let message_id = header.fields_named("Message-ID").next();
+    let message_id = message_id.map_or("none".into(), |field| {
+        String::from_utf8_lossy(field.value()).trim().to_owned()
+    });
+    let address = source.address;
+    format!("<{sender}> from {client} [{address}], Message-ID {message_id}")
+}
+
+fn acceptance(
+    source: &Source<'_>,
+    envelope: Envelope,
+    message: store::Sealed,
+    origin: String,
+) -> Acceptance {
     Acceptance {
         message,
         reverse_path: envelope.reverse_path(),
@@ -93,12 +111,14 @@ fn acceptance(source: &Source<'_>, envelope: Envelope, message: store::Sealed) -
             Body::EightBitMime => BodyKind::EightBitMime,
             Body::BinaryMime => BodyKind::BinaryMime,
         },
+        origin,
     }
 }
 
 fn filing(sender: &ReversePath, delivery: &Delivery) -> Filing {
     Filing {
         account: delivery.account,
+        recipient: delivery.address.clone(),
         target: FilingTarget::Inbox,
         prefix: delivery_prefix(sender, &delivery.address),
         flags: Flags::NONE,

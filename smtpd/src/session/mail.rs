@@ -4,7 +4,7 @@
 //! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
 //! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
 
-use store::{Address, Relay, Resolution, ResolvedAccount};
+use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
 use super::state::State;
@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::grammar::{
     ForwardPath, Host, MailParameters, Mailbox, PathKind, ReversePath, SyntaxError,
 };
+use crate::limits::{RELAY_NOTICE_SECONDS, RELAY_SECONDS_MAX};
 use crate::reject::{Reject, Sequence};
 
 impl SmtpSession {
@@ -144,6 +145,7 @@ fn forward(remote: &Address) -> Relay {
         domain: remote.domain().to_owned(),
         original: None,
         notify: None,
+        schedule: schedule(),
     }
 }
 
@@ -161,5 +163,16 @@ fn relay(to: &ForwardPath) -> Option<Relay> {
         domain,
         original: None,
         notify: None,
+        schedule: schedule(),
     })
+}
+
+/// From now on, for as long as RFC 5321 §4.5.4.1 advises; the sender is told before.
+fn schedule() -> Schedule {
+    let now = Timestamp::now().seconds;
+    Schedule {
+        due: now,
+        expires: now + RELAY_SECONDS_MAX,
+        notice_due: Some(now + RELAY_NOTICE_SECONDS),
+    }
 }
