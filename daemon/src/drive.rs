@@ -272,11 +272,12 @@ impl Link {
 /// unread input resets the connection, and the last words could be lost.
 async fn close(stream: &mut Stream, input: &mut Input, linger: bool) -> io::Result<()> {
     stream.close().await?;
-    while linger {
+    if !linger {
+        return Ok(());
+    }
+    input.discard();
+    while poll_fn(|cx| input.poll_read(stream, cx)).await? > 0 {
         input.discard();
-        if poll_fn(|cx| input.poll_read(stream, cx)).await? == 0 {
-            break;
-        }
     }
     Ok(())
 }

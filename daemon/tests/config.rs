@@ -1,6 +1,8 @@
 //! Configurations, right and wrong. A wrong one is `tests/config/NAME.toml`, and what is said about it `NAME.expected`; with
 //! `UPDATE_EXPECTED=1` the latter are written anew, to be read by a person.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Authentication against a real store.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::path::Path;
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
