@@ -1,0 +1,57 @@
+"""What is measured: a case is done once per round and server and yields one or more figures.
+
+A case with a new load (relaying, a mailbox of a million messages) is a new module with `cases(plan)`; nothing else changes
+but the list in `__main__.py`.
+"""
+
+import dataclasses
+from typing import Callable, Optional
+
+HIGHER = "higher"
+LOWER = "lower"
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One number that a case yields."""
+
+    name: str
+    unit: str
+    better: str  # HIGHER or LOWER
+    goal: Optional[float] = None  # how many times better than the peer it should be
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One load. `run(server, round)` returns {figure name: value}."""
+
+    name: str
+    title: str
+    figures: tuple
+    run: Callable
+    accounts: tuple = ()  # accounts that must exist
+    # Done once per server before the first round, and shared by all cases that name the same function.
+    prepare: Optional[Callable] = None
+    # Figures whose value must be the same for all servers: proof that the same was done.
+    same: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How large everything is."""
+
+    rounds: int
+    small_messages: int  # messages of 10 KiB in a delivery case
+    large_messages: int  # the same of 75 KiB
+    fan_out_messages: int  # messages to 100 recipients each
+    imap_messages: int
+    pop3_messages: int
+    append_messages: int
+    select_times: int
+    rest_seconds: float  # how long is waited before memory is looked at for the last time
+
+
+DEFAULT = Plan(rounds=3, small_messages=1000, large_messages=500, fan_out_messages=20, imap_messages=20_000, pop3_messages=5_000,
+               append_messages=2_000, select_times=20, rest_seconds=20)
+QUICK = Plan(rounds=1, small_messages=400, large_messages=200, fan_out_messages=5, imap_messages=2_000, pop3_messages=500,
+             append_messages=400, select_times=10, rest_seconds=5)
