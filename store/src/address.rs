@@ -37,7 +37,8 @@ impl Address {
     /// Makes an address of an unquoted local part and a domain.
     pub fn from_parts(local: &str, domain: &str) -> Result<Address> {
         let whole = || format!("{local}@{domain}");
-        let local: String = local.nfc().flat_map(char::to_lowercase).collect();
+        // Composed once more, since the lower case of one character may be several: `İ` becomes `i` and a mark.
+        let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
         if local.is_empty() || local.len() > LOCAL_PART_OCTETS_MAX {
             return Err(invalid(
                 &whole(),
@@ -140,6 +141,12 @@ mod tests {
         );
         assert_eq!(plain.local(), "anna");
         assert_eq!(plain.domain(), "xn--mller-kva.example");
+    }
+
+    #[test]
+    fn the_normal_form_of_a_normal_form_is_itself() {
+        let address = Address::parse("I\u{307}\u{327}\u{31e}@a").expect("valid");
+        assert_eq!(Address::parse(address.as_str()), Ok(address));
     }
 
     #[test]

@@ -16,6 +16,10 @@ use super::index::{Encoding, Parameter, Part};
 /// Octets of a charset name in an encoded word.
 const CHARSET_OCTETS_MAX: usize = 60;
 
+/// Octets of the encoded text in an encoded word: RFC 2047 §2 allows 75 for all of the word, mailers write whole subjects. Without a
+/// bound, a header full of words that do not end would be read to its end for each of them.
+const ENCODED_OCTETS_MAX: usize = 4096;
+
 /// UTF-8 as it is; anything else is read as Windows-1252, which is what undeclared 8-bit text mostly is.
 pub fn utf8_or_latin1(octets: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(octets) {
@@ -152,7 +156,8 @@ fn encoded_word(text: &str) -> Option<((&str, Vec<u8>), usize)> {
         return None;
     }
     let data = letters.as_str();
-    let end = memchr::memmem::find(data.as_bytes(), b"?=")?;
+    let scanned = data.len().min(ENCODED_OCTETS_MAX);
+    let end = memchr::memmem::find(&data.as_bytes()[..scanned], b"?=")?;
     let octets = match encoding {
         'b' | 'B' => base64(&data.as_bytes()[..end]),
         'q' | 'Q' => quoted_printable(data[..end].replace('_', "=20").as_bytes()),
