@@ -105,7 +105,8 @@ impl Words {
     /// Unstructured: from the first word that needs it to the last, everything is encoded, so that the spaces between survive (RFC 2047 §6.2).
     fn text(&mut self, value: &str) {
         let value = unfolded(value);
-        let leading = value.len() - value.trim_start().len();
+        // Blanks as headers know them: other white space has to be encoded.
+        let leading = value.len() - value.trim_start_matches([' ', '\t']).len();
         let (space, text) = value.split_at(leading);
         let words: Vec<&str> = text.split(' ').collect();
         let first = words.iter().position(|word| !word.is_ascii()).unwrap_or(0);
@@ -274,6 +275,10 @@ mod tests {
                 "Content-Type: text/plain; name=\"=?utf-8?B?w7wudHh0?=\"\r\n",
             ),
             ("Überschrift\r\n", "?berschrift\r\n"),
+            (
+                "Subject: \u{2008}x\r\n",
+                "Subject: =?utf-8?B?4oCIeA==?=\r\n",
+            ),
         ];
         for (header, surrogate) in table {
             assert_eq!(downgraded(header), surrogate);
