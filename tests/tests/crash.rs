@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::imap::{Imap, ImapError};
 use tests::server::{Daemon, Server};
 use tests::smtp::{Smtp, SmtpError};
 
 /// How often each daemon is killed in a normal run.
 const CRASHES: usize = 8;
+
+/// How long the workers may take for some messages, while daemons come and go.
+const PROGRESS_TIME_MAX: Duration = Duration::from_secs(60);
 
 const USER: &str = "bob@example.test";
 
@@ -38,6 +41,7 @@ enum Fate {
 struct Ledger {
     fates: Mutex<BTreeMap<String, Fate>>,
     count: AtomicUsize,
+    promises: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -47,6 +51,9 @@ impl Ledger {
     }
 
     fn note(&self, name: &str, fate: Fate) {
+        if fate != Fate::Unknown {
+            self.promises.fetch_add(1, Ordering::Relaxed);
+        }
         self.fates.lock().unwrap().insert(name.to_owned(), fate);
     }
 
@@ -89,7 +96,7 @@ fn what_was_promised_survives_kill_9() {
         scope.spawn(|| work(&ledger, || append(&server, &ledger)));
         scope.spawn(|| work(&ledger, || shuffle(&server, &ledger)));
         scope.spawn(|| work(&ledger, || expunge(&server, &ledger)));
-        kill_and_restart(&server, crashes);
+        kill_and_restart(&server, &ledger, crashes);
         ledger.over.store(true, Ordering::Relaxed);
     });
     verify(&server, &ledger);
@@ -104,14 +111,29 @@ fn work(ledger: &Ledger, piece: impl Fn() -> Option<()>) {
     }
 }
 
-fn kill_and_restart(server: &Server, crashes: usize) {
+/// Kills each daemon in turn, each time after some promises and a moment that follows no rhythm of the daemons' own.
+fn kill_and_restart(server: &Server, ledger: &Ledger, crashes: usize) {
     for round in 0..crashes {
-        for daemon in Daemon::ALL {
-            // Times that follow no rhythm of the daemons' own.
-            thread::sleep(Duration::from_millis(60 + (round as u64 * 37) % 230));
+        for (turn, daemon) in Daemon::ALL.into_iter().enumerate() {
+            wait_for_promises(ledger, 2 + (round * 7 + turn * 3) % 12);
+            thread::sleep(Duration::from_micros(
+                (round as u64 * 3_701 + turn as u64 * 911) % 20_000,
+            ));
             server.kill(daemon);
             server.start(daemon).unwrap();
         }
+    }
+}
+
+fn wait_for_promises(ledger: &Ledger, count: usize) {
+    let target = ledger.promises.load(Ordering::Relaxed) + count;
+    let deadline = Instant::now() + PROGRESS_TIME_MAX;
+    while ledger.promises.load(Ordering::Relaxed) < target {
+        assert!(
+            Instant::now() < deadline,
+            "no work is done between the crashes"
+        );
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

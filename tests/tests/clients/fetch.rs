@@ -1,7 +1,6 @@
 //! Programs that fetch: curl, getmail6, fetchmail.
 
-use super::{file, fill, holds, message, messages, run, run_refused, server};
-use std::path::Path;
+use super::{file, fill, getmail, holds, message, messages, run, run_refused, server};
 use tests::chat::Listener;
 use tests::server::Server;
 
@@ -121,37 +120,13 @@ fn a_wrong_password_is_refused() {
     }
 }
 
-/// The files under a Maildir's `new` and `cur`, their content in no order.
-fn maildir(path: &Path) -> Vec<String> {
-    ["new", "cur"]
-        .into_iter()
-        .filter_map(|part| std::fs::read_dir(path.join(part)).ok())
-        .flatten()
-        .map(|entry| String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into())
-        .collect()
-}
-
 #[test]
 fn getmail_fetches_each_message_once() {
-    for (kind, listener) in [
-        ("SimpleIMAPSSLRetriever", Listener::Imaps),
-        ("SimplePOP3SSLRetriever", Listener::Pop3s),
-    ] {
+    for listener in [Listener::Imaps, Listener::Pop3s] {
         let server = server();
         fill(&server, "bob@example.test", "INBOX", "get", 5);
-        let home = server.scratch().join("maildir");
-        for part in ["new", "cur", "tmp"] {
-            std::fs::create_dir_all(home.join(part)).unwrap();
-        }
-        let config = format!(
-            "[retriever]\ntype = {kind}\nserver = {}\nport = {}\nusername = bob@example.test\n\
-             password = testpass\n[destination]\ntype = Maildir\npath = {}/\n\
-             [options]\nread_all = false\ndelete = false\n",
-            server.host(),
-            Server::port(listener),
-            home.display(),
-        );
-        let config = file(&server, "getmailrc", config.as_bytes());
+        let kept = server.scratch().join("kept");
+        let config = getmail(&server, listener, "INBOX", &kept);
         let directory = server.scratch().display().to_string();
         for round in 1..=2 {
             run(
@@ -160,11 +135,14 @@ fn getmail_fetches_each_message_once() {
                 &["--getmaildir", &directory, "--rcfile", &config],
                 b"",
             );
-            let fetched = maildir(&home);
-            assert_eq!(fetched.len(), 5, "{kind}, round {round}");
+            let files = std::fs::read_dir(&kept).unwrap();
+            let fetched: Vec<Vec<u8>> = files
+                .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+                .collect();
+            assert_eq!(fetched.len(), 5, "{listener:?}, round {round}");
             assert!(
-                fetched.iter().all(|message| message.contains("Grüße")),
-                "{kind}"
+                fetched.iter().all(|message| holds(message, "Grüße")),
+                "{listener:?}"
             );
         }
         messages(&server, "bob@example.test", "INBOX", 5);

@@ -15,7 +15,9 @@ mod send;
 mod sync;
 mod together;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
+use tests::chat::Listener;
 use tests::imap::Imap;
 use tests::server::Server;
 
@@ -116,4 +118,47 @@ fn fill(server: &Server, user: &str, mailbox: &str, prefix: &str, count: usize) 
         imap.append(mailbox, &message(&format!("{prefix}-{number}")))
             .unwrap();
     }
+}
+
+/// A file with the self-signed certificate that the daemons made, and nothing else, for programs that want it.
+fn certificate(server: &Server) -> String {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----\n";
+    for entry in std::fs::read_dir(server.data().join("tls")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        if let Some((start, end)) = text.find(BEGIN).zip(text.find(END)) {
+            return file(
+                server,
+                "certificate.pem",
+                &text.as_bytes()[start..end + END.len()],
+            );
+        }
+    }
+    panic!("no certificate in data_dir/tls");
+}
+
+/// A configuration of getmail that fetches what is new from a listener into files of their own in `directory`.
+///
+/// It hands each message to a program, for it refuses to write files as root.
+fn getmail(server: &Server, listener: Listener, mailbox: &str, directory: &Path) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(directory).unwrap();
+    let keep = format!(
+        "#!/bin/sh\ncat > \"$(mktemp {}/XXXXXXXX)\"\n",
+        directory.display()
+    );
+    let keep = file(server, "keep", keep.as_bytes());
+    std::fs::set_permissions(&keep, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let kind = match listener {
+        Listener::Imaps => format!("SimpleIMAPSSLRetriever\nmailboxes = (\"{mailbox}\",)"),
+        _ => "SimplePOP3SSLRetriever".to_owned(),
+    };
+    let config = format!(
+        "[retriever]\ntype = {kind}\nserver = {}\nport = {}\nusername = bob@example.test\n\
+         password = testpass\n[destination]\ntype = MDA_external\npath = {keep}\n\
+         allow_root_commands = true\n[options]\nread_all = false\ndelete = false\n",
+        server.host(),
+        Server::port(listener),
+    );
+    file(server, "getmailrc", config.as_bytes())
 }

@@ -1,6 +1,6 @@
 //! mutt, without a hand on the keyboard: keys are pushed into it, and a terminal is made by `script`.
 
-use super::{file, fill, holds, messages, run, server};
+use super::{certificate, file, fill, holds, messages, run, server};
 use tests::chat::Listener;
 use tests::server::Server;
 
@@ -15,24 +15,12 @@ fn config(server: &Server) -> String {
          set record=imaps://{host}:{imaps}/Sent copy=yes\n\
          set confirmappend=no delete=yes quit=yes wait_key=no mark_old=no beep=no\n\
          set header_cache= message_cachedir=\n",
-        certificates = certificates(server),
+        certificates = certificate(server),
         host = server.host(),
         submissions = Server::port(Listener::Submissions),
         imaps = Server::port(Listener::Imaps),
     );
     file(server, "muttrc", text.as_bytes())
-}
-
-/// A file with the server's certificate, which mutt then trusts without asking.
-fn certificates(server: &Server) -> String {
-    let entries = std::fs::read_dir(server.data().join("tls")).unwrap();
-    let mut texts = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-    let certificate = texts.find(|text| text.starts_with(b"-----BEGIN CERTIFICATE"));
-    file(
-        server,
-        "certificates",
-        &certificate.expect("a certificate in data_dir/tls"),
-    )
 }
 
 fn keys(server: &Server, keys: &str) {

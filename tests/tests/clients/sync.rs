@@ -1,7 +1,7 @@
 //! mbsync: two-way synchronisation of a mailbox with flags.
 
-use super::{file, fill, messages, run, server};
-use std::path::{Path, PathBuf};
+use super::{certificate, file, fill, messages, run, server};
+use std::path::Path;
 use tests::chat::Listener;
 use tests::imap::Imap;
 use tests::server::Server;
@@ -12,26 +12,16 @@ const MESSAGES: usize = 500;
 fn config(server: &Server, maildir: &Path) -> String {
     let text = format!(
         "IMAPAccount a\nHost {host}\nPort {port}\nUser {USER}\nPass testpass\nSSLType IMAPS\n\
-         CertificateFile {certificate}\n\
-         IMAPStore far\nAccount a\n\
-         MaildirStore near\nPath {maildir}/\nInbox {maildir}/INBOX\nSubFolders Verbatim\n\
+         CertificateFile {certificate}\n\n\
+         IMAPStore far\nAccount a\n\n\
+         MaildirStore near\nPath {maildir}/\nInbox {maildir}/INBOX\nSubFolders Verbatim\n\n\
          Channel c\nFar :far:\nNear :near:\nPatterns * \nSync All\nCreate Both\nExpunge Both\nSyncState *\n",
         host = server.host(),
         port = Server::port(Listener::Imaps),
-        certificate = certificate(server).display(),
+        certificate = certificate(server),
         maildir = maildir.display(),
     );
     file(server, "mbsyncrc", text.as_bytes())
-}
-
-/// The self-signed certificate that the daemons made.
-fn certificate(server: &Server) -> PathBuf {
-    let entries = std::fs::read_dir(server.data().join("tls")).unwrap();
-    let mut files = entries.map(|entry| entry.unwrap().path());
-    let certificate = files.find(|path| {
-        std::fs::read(path).is_ok_and(|text| text.starts_with(b"-----BEGIN CERTIFICATE"))
-    });
-    certificate.expect("a certificate in data_dir/tls")
 }
 
 /// Names of all message files, with the flags that are part of them.

@@ -1,6 +1,6 @@
 //! Several programs at once on one mailbox: nobody loses a message, nobody sees one twice.
 
-use super::{file, message, messages, run, server};
+use super::{file, getmail, message, messages, run, server};
 use std::thread;
 use tests::chat::Listener;
 use tests::imap::Imap;
@@ -136,20 +136,14 @@ fn imap_moves(server: &Server) {
     }
 }
 
+/// Reads what was moved to Archive: getmail gives up when a message goes away under its hands.
 fn getmail_reads(server: &Server) {
-    let home = server.scratch().join("together");
-    for part in ["new", "cur", "tmp"] {
-        std::fs::create_dir_all(home.join(part)).unwrap();
-    }
-    let config = format!(
-        "[retriever]\ntype = SimpleIMAPSSLRetriever\nserver = {}\nport = {}\nusername = bob@example.test\n\
-         password = testpass\nmailboxes = (\"INBOX\",)\n[destination]\ntype = Maildir\npath = {}/\n\
-         [options]\nread_all = false\ndelete = false\n",
-        server.host(),
-        Server::port(Listener::Imaps),
-        home.display(),
+    let config = getmail(
+        server,
+        Listener::Imaps,
+        "Archive",
+        &server.scratch().join("kept"),
     );
-    let config = file(server, "getmailrc", config.as_bytes());
     let directory = server.scratch().display().to_string();
     for _ in 0..5 {
         run(
