@@ -10,7 +10,8 @@
 use crate::chat::{Listener, World};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -53,15 +54,6 @@ impl Daemon {
             Listener::Smtp | Listener::Submission | Listener::Submissions => Daemon::Smtpd,
             Listener::Imap | Listener::Imaps => Daemon::Imapd,
             Listener::Pop3 | Listener::Pop3s => Daemon::Pop3d,
-        }
-    }
-
-    /// The listener whose answer shows that the daemon is ready. Listeners open in the configuration's order.
-    fn probe(self) -> Listener {
-        match self {
-            Daemon::Smtpd => Listener::Submissions,
-            Daemon::Imapd => Listener::Imaps,
-            Daemon::Pop3d => Listener::Pop3s,
         }
     }
 }
@@ -240,17 +232,23 @@ impl Server {
             .append(true)
             .open(self.log_path(daemon))
             .map_err(|error| failed(&error))?;
+        let notice_path = self
+            .directory
+            .path()
+            .join(format!("{}.ready", daemon.name()));
+        drop(std::fs::remove_file(&notice_path));
+        let notices = UnixDatagram::bind(&notice_path).map_err(|error| failed(&error))?;
         let child = Command::new(program(daemon.name()))
             .arg("--config")
             .arg(self.config_path())
+            .env("NOTIFY_SOCKET", &notice_path)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|error| failed(&error))?)
             .stderr(log)
             .spawn()
             .map_err(|error| failed(&error))?;
         let child = running.entry(daemon).or_insert(child);
-        let address = (self.address, Server::port(daemon.probe())).into();
-        let ready = wait_until_ready(child, address);
+        let ready = wait_until_ready(child, &notices);
         if ready.is_err() {
             running.remove(&daemon).into_iter().for_each(end);
         }
@@ -460,18 +458,24 @@ fn not_started(name: &str, error: &io::Error) -> String {
     )
 }
 
-fn wait_until_ready(child: &mut Child, address: SocketAddr) -> Result<(), String> {
+/// Waits for the word that daemons give to systemd: only it says that everything is in place, certificates too.
+fn wait_until_ready(child: &mut Child, notices: &UnixDatagram) -> Result<(), String> {
     let deadline = Instant::now() + DAEMON_TIME_MAX;
+    let mut notice = [0; 1024];
+    notices
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .map_err(|error| error.to_string())?;
     while Instant::now() < deadline {
+        match notices.recv(&mut notice) {
+            Ok(octets) if notice[..octets].starts_with(b"READY=1") => return Ok(()),
+            // Another notice, or none yet.
+            _ => {}
+        }
         if let Ok(Some(status)) = child.try_wait() {
             return Err(format!("it ended: {status}"));
         }
-        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
-    Err("it did not open its ports in time".to_owned())
+    Err("it did not get ready in time".to_owned())
 }
 
 fn end(mut child: Child) {

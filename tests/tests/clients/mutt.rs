@@ -58,8 +58,8 @@ fn mutt_reads_copies_and_deletes() {
     let copy = server.scratch().join("copy");
     let steps = format!(
         "<tag-pattern>~s mutt-1$<enter><tag-prefix><copy-message>{}<enter>\
-         <untag-pattern>.<enter><delete-pattern>~s mutt-2$<enter>\
-         <tag-pattern>~s mutt-3$<enter><tag-prefix><set-flag>!<untag-pattern>.<enter>\
+         <untag-pattern>~A<enter><delete-pattern>~s mutt-2$<enter>\
+         <tag-pattern>~s mutt-3$<enter><tag-prefix><set-flag>!<untag-pattern>~A<enter>\
          <sync-mailbox><quit>",
         copy.display()
     );
@@ -75,5 +75,7 @@ fn mutt_reads_copies_and_deletes() {
             .numbers(),
         []
     );
-    assert_eq!(imap.ok("SEARCH FLAGGED").unwrap().numbers().len(), 1);
+    let flagged = imap.ok("SEARCH FLAGGED").unwrap().numbers();
+    let third = imap.ok("SEARCH SUBJECT mutt-3").unwrap().numbers();
+    assert_eq!(flagged, third);
 }

@@ -85,7 +85,7 @@ fn mbsync_synchronises_500_messages_both_ways_and_then_changes_nothing() {
     assert_eq!(state(&server, "INBOX"), before);
 
     // Changes on both sides meet.
-    for name in there.iter().filter(|name| !name.contains(":2,")).take(20) {
+    for name in there.iter().filter(|name| name.ends_with(":2,")).take(20) {
         rename(&maildir, name, "FS");
     }
     for name in there.iter().filter(|name| name.ends_with(":2,S")).take(10) {
@@ -98,15 +98,8 @@ fn mbsync_synchronises_500_messages_both_ways_and_then_changes_nothing() {
     sync();
     assert_eq!(names(&maildir, "INBOX").len(), MESSAGES - 10 - 11 + 1);
     messages(&server, USER, "INBOX", MESSAGES - 10 - 11 + 1);
-    let flagged = imap
-        .ok("SEARCH FLAGGED SEEN UNANSWERED")
-        .unwrap()
-        .numbers()
-        .len();
-    assert!(
-        (9..=20).contains(&flagged),
-        "{flagged} flags came from the other side"
-    );
+    let flagged = imap.ok("SEARCH FLAGGED SEEN UNANSWERED").unwrap().numbers();
+    assert_eq!(flagged.len(), 20);
 
     let there = names(&maildir, "INBOX");
     let before = state(&server, "INBOX");
