@@ -48,6 +48,7 @@ impl From<&QueuedRecipient> for ShownRecipient {
             recipient: recipient.recipient.clone(),
             state: match recipient.state {
                 RelayState::Waiting => "waiting",
+                RelayState::Leased => "leased",
                 RelayState::Held => "held",
             },
             attempts: recipient.attempts,
