@@ -122,17 +122,17 @@ impl ImapSession {
             }
             _ => {}
         }
-        let open = daemon::sasl::mechanisms(
-            &self.connection.config,
-            self.tls.as_ref(),
-            &self.connection.peer,
-        )
-        .is_empty();
-        if facts.private && open {
+        if facts.private && !self.takes_passwords() {
             Err(Reject::PrivacyRequired)
         } else {
             Ok(())
         }
+    }
+
+    fn takes_passwords(&self) -> bool {
+        let connection = &self.connection;
+        !daemon::sasl::mechanisms(&connection.config, self.tls.as_ref(), &connection.peer)
+            .is_empty()
     }
 
     async fn perform(&mut self, tag: &str, command: Command, out: &mut Output) -> Outcome {
