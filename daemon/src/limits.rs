@@ -69,8 +69,8 @@ pub const HANDSHAKE_SECONDS: u64 = 30;
 pub const RECIPIENTS: usize = 1000;
 /// Default of `smtpd.transactions_max`.
 pub const TRANSACTIONS: usize = 10_000;
-/// Default of `smtpd.received_max`: more Received fields than that are taken for a loop (RFC 5321 §6.3).
-pub const RECEIVED: usize = 50;
+/// Default of `smtpd.received_max`: more Received fields than that are taken for a loop (RFC 5321 §6.3: at least 100).
+pub const RECEIVED: usize = 100;
 /// Default of `smtpd.errors_max`.
 pub const ERRORS: usize = 20;
 /// Default of `smtpd.idle_seconds` (RFC 5321 §4.5.3.2.7: at least five minutes).
