@@ -1,0 +1,324 @@
+//! The command line as administrators and their scripts know it: what is printed, what is refused, and the exit codes.
+
+mod support;
+
+use support::Scratch;
+
+#[test]
+fn init_makes_a_server_that_can_be_administered() {
+    let scratch = Scratch::empty();
+    let data = scratch.path("data").display().to_string();
+    let arguments = [
+        "init",
+        "--hostname",
+        "mail.example.test",
+        "--data-dir",
+        &data,
+    ];
+    let account = ["--account", "alice@example.test", "--password-stdin"];
+    let run = scratch.run_with("testpass\n", &[&arguments[..], &account].concat());
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(!run.out.contains("testpass"));
+    assert_eq!(
+        scratch.json(&["domain", "list"])[0]["domain"],
+        "example.test"
+    );
+    assert_eq!(
+        scratch.json(&["account", "show", "alice@example.test"])["address"],
+        "alice@example.test"
+    );
+    assert_eq!(scratch.run(&["config", "check"]).code, 0);
+    assert_eq!(scratch.run(&["check"]).out, "The store is in order.\n");
+}
+
+#[test]
+fn init_changes_nothing_that_is_there() {
+    let scratch = Scratch::with_domain();
+    let before = std::fs::read(scratch.path("pennyblack.toml")).expect("a file");
+    let run = scratch.run(&[
+        "init",
+        "--hostname",
+        "other.example.test",
+        "--data-dir",
+        "/nowhere",
+    ]);
+    assert_eq!(run.code, 4, "{}", run.err);
+    assert_eq!(
+        std::fs::read(scratch.path("pennyblack.toml")).expect("a file"),
+        before
+    );
+}
+
+#[test]
+fn init_makes_the_store_of_a_configuration_written_by_hand() {
+    let scratch = Scratch::empty();
+    let text = format!(
+        "hostname = \"mail.example.test\"\ndata_dir = {:?}\n",
+        scratch.path("data")
+    );
+    std::fs::write(scratch.path("pennyblack.toml"), &text).expect("written");
+    assert_eq!(
+        scratch.run(&["domain", "list"]).code,
+        6,
+        "there is no store yet"
+    );
+    assert_eq!(scratch.run(&["init", "--domain", "example.test"]).code, 0);
+    assert_eq!(
+        std::fs::read_to_string(scratch.path("pennyblack.toml")).expect("a file"),
+        text
+    );
+    assert_eq!(
+        scratch.json(&["domain", "show", "example.test"])["addresses"],
+        0
+    );
+}
+
+#[test]
+fn exit_codes_tell_what_went_wrong() {
+    let scratch = Scratch::with_alice();
+    let table: &[(i32, &[&str])] = &[
+        (0, &["account", "list"]),
+        (2, &["account", "frobnicate"]),
+        (
+            2,
+            &[
+                "account",
+                "add",
+                "carol@example.test",
+                "--password",
+                "secret",
+            ],
+        ),
+        (1, &["account", "add", "no-address", "--generate"]),
+        (1, &["account", "add", "carol@example.test"]),
+        (3, &["account", "show", "nobody@example.test"]),
+        (3, &["account", "add", "carol@elsewhere.test", "--generate"]),
+        (3, &["domain", "show", "elsewhere.test"]),
+        (3, &["alias", "remove", "info@example.test"]),
+        (
+            3,
+            &["app-password", "remove", "alice@example.test", "phone"],
+        ),
+        (
+            3,
+            &[
+                "mailbox",
+                "remove",
+                "alice@example.test",
+                "Nowhere",
+                "--yes",
+            ],
+        ),
+        (3, &["message", "show", "alice@example.test", "1"]),
+        (3, &["queue", "show", "0000000000000"]),
+        (4, &["domain", "add", "EXAMPLE.test"]),
+        (4, &["domain", "remove", "example.test", "--yes"]),
+        (4, &["account", "add", "alice@example.test", "--generate"]),
+        (4, &["mailbox", "create", "alice@example.test", "Drafts"]),
+        (
+            4,
+            &["mailbox", "remove", "alice@example.test", "INBOX", "--yes"],
+        ),
+        (7, &["account", "remove", "alice@example.test"]),
+        (7, &["mailbox", "remove", "alice@example.test", "Drafts"]),
+        (7, &["domain", "remove", "example.test"]),
+    ];
+    for (code, arguments) in table {
+        let run = scratch.run(arguments);
+        assert_eq!(run.code, *code, "{arguments:?}: {}{}", run.out, run.err);
+        assert_eq!(
+            run.code == 0,
+            run.err.is_empty(),
+            "{arguments:?}: {}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_line_and_column() {
+    let scratch = Scratch::empty();
+    assert_eq!(scratch.run(&["config", "check"]).code, 5);
+    std::fs::write(
+        scratch.path("pennyblack.toml"),
+        "hostname = 7\nfrobnicate = true\n",
+    )
+    .expect("written");
+    let run = scratch.run(&["config", "check"]);
+    assert_eq!(run.code, 5);
+    assert!(
+        run.err.contains("pennyblack.toml:1:") && run.err.contains("pennyblack.toml:2:"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn errors_are_json_for_those_who_want_json() {
+    let scratch = Scratch::with_domain();
+    let run = scratch.run(&["account", "show", "nobody@example.test", "--json"]);
+    let error: serde_json::Value = serde_json::from_str(&run.err).expect("JSON");
+    assert_eq!(error["kind"], "not_found");
+    assert!(run.out.is_empty());
+}
+
+#[test]
+fn a_generated_password_is_shown_once_and_never_again() {
+    let scratch = Scratch::with_alice();
+    let added = scratch.json(&["app-password", "add", "alice@example.test", "phone"]);
+    let password = added["password"].as_str().expect("a password").to_owned();
+    assert!(password.len() > 20);
+    let listed = scratch
+        .run(&["app-password", "list", "alice@example.test"])
+        .out;
+    assert!(
+        listed.contains("phone") && !listed.contains(&password),
+        "{listed}"
+    );
+    assert_eq!(
+        scratch
+            .run(&["app-password", "remove", "alice@example.test", "phone"])
+            .code,
+        0
+    );
+    assert_eq!(
+        scratch.json(&["app-password", "list", "alice@example.test"]),
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn a_password_that_no_client_can_send_is_refused() {
+    let scratch = Scratch::with_alice();
+    let set = [
+        "account",
+        "password",
+        "alice@example.test",
+        "--password-stdin",
+    ];
+    for password in ["", "\n", "tab\tin it\n", &("x".repeat(5000) + "\n")] {
+        assert_eq!(scratch.run_with(password, &set).code, 1);
+    }
+    assert_eq!(scratch.run_with("  spaces and ümlauts  \n", &set).code, 0);
+}
+
+#[test]
+fn account_properties_can_be_changed() {
+    let scratch = Scratch::with_alice();
+    let alice = "alice@example.test";
+    assert_eq!(
+        scratch.json(&[
+            "account",
+            "quota",
+            alice,
+            "--octets",
+            "2G",
+            "--messages",
+            "10"
+        ])["quota_octets"],
+        2_u64 << 30
+    );
+    let quota = scratch.json(&["account", "quota", alice, "--messages", "none"]);
+    assert_eq!(
+        (&quota["quota_octets"], &quota["quota_messages"]),
+        (&(2_u64 << 30).into(), &serde_json::Value::Null)
+    );
+    assert_eq!(
+        scratch.json(&["account", "disable", alice])["disabled"],
+        true
+    );
+    assert_eq!(
+        scratch.json(&["account", "enable", alice])["disabled"],
+        false
+    );
+    scratch.json(&["account", "address", "add", alice, "a.liddell@example.test"]);
+    assert_eq!(
+        scratch.json(&["account", "show", "a.liddell@example.test"])["address"],
+        alice
+    );
+    scratch.json(&[
+        "account",
+        "address",
+        "remove",
+        alice,
+        "a.liddell@example.test",
+    ]);
+    assert_eq!(
+        scratch
+            .run(&["account", "show", "a.liddell@example.test"])
+            .code,
+        3
+    );
+    assert_eq!(
+        scratch
+            .run(&["account", "address", "remove", alice, alice])
+            .code,
+        4,
+        "its main address stays"
+    );
+}
+
+#[test]
+fn aliases_and_catch_alls_are_listed_together() {
+    let scratch = Scratch::with_alice();
+    scratch.json(&[
+        "alias",
+        "add",
+        "info@example.test",
+        "alice@example.test",
+        "carol@elsewhere.test",
+    ]);
+    scratch.json(&["alias", "add", "@example.test", "alice@example.test"]);
+    let listed = scratch.json(&["alias", "list"]);
+    assert_eq!(
+        listed[0]["targets"],
+        serde_json::json!(["alice@example.test", "carol@elsewhere.test"])
+    );
+    assert_eq!(listed[1]["address"], "@example.test");
+    scratch.json(&["alias", "remove", "info@example.test"]);
+    scratch.json(&["alias", "remove", "@example.test"]);
+    assert_eq!(scratch.json(&["alias", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn mailboxes_can_be_made_renamed_and_removed() {
+    let scratch = Scratch::with_alice();
+    let names = || -> Vec<String> {
+        let listed = scratch.json(&["mailbox", "list", "alice@example.test"]);
+        let name =
+            |mailbox: &serde_json::Value| mailbox["name"].as_str().expect("a name").to_owned();
+        listed
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(name)
+            .collect()
+    };
+    let initial = names();
+    assert_eq!(
+        initial,
+        ["Archive", "Drafts", "INBOX", "Junk", "Sent", "Trash"]
+    );
+    scratch.json(&["mailbox", "create", "alice@example.test", "Work/Bücher"]);
+    scratch.json(&["mailbox", "rename", "alice@example.test", "Work", "Labour"]);
+    assert!(names().contains(&"Labour/Bücher".to_owned()));
+    scratch.json(&[
+        "mailbox",
+        "remove",
+        "alice@example.test",
+        "Labour/Bücher",
+        "--yes",
+    ]);
+    scratch.json(&["mailbox", "remove", "alice@example.test", "Labour", "--yes"]);
+    assert_eq!(names(), initial);
+}
+
+#[test]
+fn removing_an_account_takes_its_mail_and_leaves_the_store_in_order() {
+    let scratch = Scratch::with_alice();
+    scratch.json(&["account", "remove", "alice@example.test", "--yes"]);
+    assert_eq!(scratch.json(&["account", "list"]), serde_json::json!([]));
+    assert_eq!(scratch.run(&["check"]).code, 0);
+    scratch.json(&["domain", "remove", "example.test", "--yes"]);
+    assert_eq!(scratch.json(&["domain", "list"]), serde_json::json!([]));
+}
