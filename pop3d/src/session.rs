@@ -98,6 +98,8 @@ impl Pop3 {
     }
 
     async fn run(&mut self, command: Command, out: &mut Output) -> Answer {
+        metrics::counter!("pop3d_commands_total", "command" => command.facts().keyword)
+            .increment(1);
         self.gate(&command)?;
         let utf8 = self.utf8;
         match command {
@@ -191,7 +193,7 @@ impl Pop3 {
     /// Turns a failure into the reply, the log line and the metric; closes on a client that does not speak POP3.
     fn refuse(&mut self, reject: Reject, out: &mut Output) -> Next {
         let class = reject.class();
-        metrics::counter!("pop3_rejected_total", "class" => class.label()).increment(1);
+        metrics::counter!("pop3d_rejects_total", "fault" => class.label()).increment(1);
         match class {
             Class::Server => tracing::error!(?reject, "refused"),
             Class::Client | Class::Syntax => tracing::debug!(?reject, "refused"),

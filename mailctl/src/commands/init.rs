@@ -41,7 +41,10 @@ pub fn run(options: &Init, global: &Global) -> Outcome<Answer> {
         true => (existing_config(options, global)?, None),
         false => new_config(options, global).map(|(config, text)| (config, Some(text)))?,
     };
-    let (domain, account) = first_domain_and_account(options)?;
+    let domain = first_domain(options)?;
+    let account = first_account(options)?;
+    // An account alone says which domain it needs.
+    let domain = domain.or_else(|| Some(account.as_ref()?.0.domain().to_owned()));
     let plan = Plan {
         config,
         text,
@@ -107,32 +110,26 @@ fn new_config(options: &Init, global: &Global) -> Outcome<(Config, String)> {
     Ok((config, text))
 }
 
-fn first_domain_and_account(
-    options: &Init,
-) -> Outcome<(Option<String>, Option<(Address, NewPassword)>)> {
+fn first_domain(options: &Init) -> Outcome<Option<String>> {
     let domain = options
         .domain
         .clone()
         .or_else(|| asked("First domain (empty: none yet)"));
-    let domain = domain.map(|domain| normal_domain(&domain)).transpose()?;
+    Ok(domain.map(|domain| normal_domain(&domain)).transpose()?)
+}
+
+fn first_account(options: &Init) -> Outcome<Option<(Address, NewPassword)>> {
     let account = options
         .account
         .clone()
         .or_else(|| asked("First account, an address (empty: none yet)"));
-    let account = match account {
-        Some(account) => Some((
-            parse_address(&account)?,
-            password::obtain(&options.password)?,
-        )),
-        None => None,
+    let Some(account) = account else {
+        return Ok(None);
     };
-    // An account alone says which domain it needs.
-    let domain = domain.or_else(|| {
-        account
-            .as_ref()
-            .map(|(address, _)| address.domain().to_owned())
-    });
-    Ok((domain, account))
+    Ok(Some((
+        parse_address(&account)?,
+        password::obtain(&options.password)?,
+    )))
 }
 
 fn given_or_asked(

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
+use store::mime::decode::encoded_words;
 use store::{AccountId, ENTRIES_MAX, Entry, Flags, MailboxId, READ_OCTETS_MAX, SnapshotMode, Uid};
 
 use super::moment;
@@ -105,7 +106,10 @@ async fn describe(
                         from.host.as_ref()?
                     ))
                 }),
-                subject: envelope.subject.clone(),
+                subject: envelope
+                    .subject
+                    .as_deref()
+                    .map(|subject| encoded_words(subject).into_owned()),
                 message_id: envelope.message_id.clone(),
             })
         })

@@ -1,8 +1,6 @@
 //! The command line as administrators and their scripts know it: what is printed, what is refused, and the exit codes.
 
-mod support;
-
-use support::Scratch;
+use crate::scratch::Scratch;
 
 #[test]
 fn init_makes_a_server_that_can_be_administered() {

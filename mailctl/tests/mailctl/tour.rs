@@ -1,15 +1,13 @@
 //! `mailctl try`: a whole server, which delivers, can be used again, heals, and leaves nothing behind.
 
-mod support;
-
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::scratch::Scratch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::Scratch;
 
 /// How long anything here may take on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,6 +68,7 @@ fn a_message_arrives_and_the_directory_can_be_used_again() {
         let listed = scratch.json(&["message", "list", "bob@example.test"]);
         assert_eq!(listed.as_array().expect("messages").len(), messages);
         assert_eq!(listed[0]["from"], "alice@example.test");
+        assert_eq!(listed[0]["subject"], "A first message, with an ümlaut");
     }
     let message = scratch
         .run(&["message", "show", "bob@example.test", "1"])
