@@ -29,8 +29,8 @@ pub const DELIVERED_TO_FIELDS_MAX: usize = 10;
 /// Octets that are read and thrown away behind a message that is already refused, before the connection is closed.
 pub const DISCARD_OCTETS_MAX: u64 = 256 << 20;
 
-/// Commands between two accepted messages, beside one for each recipient that is allowed.
-pub const COMMANDS_MAX: usize = 1000;
+/// Commands between two accepted messages. A client that names many more recipients than we take may still finish its message.
+pub const COMMANDS_MAX: usize = 10_000;
 
 /// Accounts and foreign addresses that one message goes to in all, after aliases are expanded.
 pub const DESTINATIONS_MAX: usize = 10_000;

@@ -204,6 +204,12 @@ impl Reject {
         Reply::new(code, enhanced, text)
     }
 
+    /// Whether it counts against the client. What may succeed later does not: a client that names more recipients than we take
+    /// at once, all in one write, has done nothing wrong (RFC 5321 §4.5.3.1.10).
+    pub fn is_mistake(&self) -> bool {
+        self.facts().code >= 500
+    }
+
     /// Whether the session ends with it.
     pub fn is_final(&self) -> bool {
         self.facts().code == 421 || matches!(self, Reject::Overrun)

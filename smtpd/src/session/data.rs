@@ -12,7 +12,7 @@ use super::SmtpSession;
 use super::state::State;
 use crate::answer::Answer;
 use crate::envelope::Envelope;
-use crate::grammar::{Body, Command};
+use crate::grammar::Body;
 use crate::limits::DISCARD_OCTETS_MAX;
 use crate::message::compose::{NOT_RECEIVED, NOT_SUBMITTED};
 use crate::message::delivery::{Source, deliver};
@@ -38,8 +38,13 @@ impl SmtpSession {
         }
     }
 
-    /// Begins a chunk. Its octets follow the command at once, so whatever is wrong is said when they have been read.
-    pub(super) fn bdat(&mut self, octets: u64, last: bool) -> Result<Answer, Reject> {
+    /// Begins a chunk, if it is `allowed`. Its octets follow the command at once, so whatever is wrong is said when they have been read.
+    pub(super) fn bdat(
+        &mut self,
+        octets: u64,
+        last: bool,
+        allowed: Result<(), Reject>,
+    ) -> Result<Answer, Reject> {
         if octets
             > self
                 .connection
@@ -50,9 +55,8 @@ impl SmtpSession {
         {
             return Err(Reject::Overrun);
         }
-        let gate = self.gate(&Command::Bdat { octets, last });
         let state = std::mem::replace(&mut self.state, State::Connected);
-        self.state = match (gate.and_then(|()| check_chunk(&state)), state) {
+        self.state = match (allowed.and_then(|()| check_chunk(&state)), state) {
             (Ok(()), State::Chunked(envelope, intake)) => State::Chunk {
                 envelope,
                 intake,
@@ -185,8 +189,8 @@ impl SmtpSession {
         .await?
         .printed();
         tracing::info!(%id, from = sender, recipients, octets, "accepted");
-        metrics::counter!("smtpd_messages_total").increment(1);
-        metrics::counter!("smtpd_message_octets_total").increment(octets);
+        metrics::counter!("smtp_messages_total").increment(1);
+        metrics::counter!("smtp_message_octets_total").increment(octets);
         self.tally.messages += 1;
         self.tally.recipients += recipients as u64;
         self.tally.errors = 0;

@@ -53,7 +53,7 @@ struct Tally {
     rejects: u64,
     /// Transactions begun.
     mails: usize,
-    /// Commands refused since the last accepted message.
+    /// Mistakes since the last accepted message.
     errors: usize,
     /// Commands since the last accepted message.
     commands: usize,
@@ -80,29 +80,27 @@ impl SmtpSession {
         }
         self.count_command()?;
         let command = parse_command(line)?;
-        // The octets of a chunk come whatever is wrong with its command, so it has a gate of its own.
-        if let Command::Bdat { octets, last } = command {
-            return self.bdat(octets, last);
-        }
-        self.gate(&command)?;
-        match command {
-            Command::Ehlo(name) => Ok(self.ehlo(name)),
-            Command::Helo(name) => Ok(self.helo(name)),
-            Command::Mail { from, parameters } => self.mail(from, parameters).await,
-            Command::Rcpt { to, .. } => self.rcpt(to).await,
-            Command::Data => self.data(),
-            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial).await,
-            Command::StartTls => self.starttls(),
-            Command::Rset => {
+        let allowed = self.gate(&command);
+        match (command, allowed) {
+            // The octets of a chunk come, whatever is wrong with its command.
+            (Command::Bdat { octets, last }, allowed) => self.bdat(octets, last, allowed),
+            (_, Err(reject)) => Err(reject),
+            (Command::Ehlo(name), Ok(())) => Ok(self.ehlo(name)),
+            (Command::Helo(name), Ok(())) => Ok(self.helo(name)),
+            (Command::Mail { from, parameters }, Ok(())) => self.mail(from, parameters).await,
+            (Command::Rcpt { to, .. }, Ok(())) => self.rcpt(to).await,
+            (Command::Data, Ok(())) => self.data(),
+            (Command::Auth { mechanism, initial }, Ok(())) => self.auth(&mechanism, initial).await,
+            (Command::StartTls, Ok(())) => self.starttls(),
+            (Command::Rset, Ok(())) => {
                 self.reset();
                 Ok(Answer::Reset)
             }
-            Command::Vrfy => Ok(Answer::CannotVerify),
-            Command::Expn => Err(Reject::Expn),
-            Command::Noop => Ok(Answer::Nothing),
-            Command::Help => Ok(Answer::Help),
-            Command::Quit => Ok(Answer::Goodbye),
-            Command::Bdat { .. } => Err(Sequence::MailFirst.into()),
+            (Command::Vrfy, Ok(())) => Ok(Answer::CannotVerify),
+            (Command::Expn, Ok(())) => Err(Reject::Expn),
+            (Command::Noop, Ok(())) => Ok(Answer::Nothing),
+            (Command::Help, Ok(())) => Ok(Answer::Help),
+            (Command::Quit, Ok(())) => Ok(Answer::Goodbye),
         }
     }
 
@@ -124,7 +122,7 @@ impl SmtpSession {
 
     fn count_command(&mut self) -> Result<(), Reject> {
         self.tally.commands += 1;
-        match self.tally.commands > COMMANDS_MAX + self.connection.config.smtpd.recipients_max {
+        match self.tally.commands > COMMANDS_MAX {
             true => Err(Reject::TooManyCommands),
             false => Ok(()),
         }
@@ -145,7 +143,7 @@ impl SmtpSession {
     /// Says no. After too many mistakes that is the last thing said.
     fn refuse(&mut self, reject: Reject, out: &mut Output) -> Next {
         self.tally.rejects += 1;
-        self.tally.errors += 1;
+        self.tally.errors += usize::from(reject.is_mistake());
         self.put_reject(&reject, out);
         if reject.is_final() {
             return Next::Close;
@@ -160,7 +158,7 @@ impl SmtpSession {
     fn put_reject(&self, reject: &Reject, out: &mut Output) {
         let fault = reject.fault().as_str();
         tracing::info!(reason = %reject, fault, "refused");
-        metrics::counter!("smtpd_rejects_total", "reason" => reject.word(), "fault" => fault)
+        metrics::counter!("smtp_rejected_total", "reason" => reject.word(), "fault" => fault)
             .increment(1);
         out.put(
             &reject
