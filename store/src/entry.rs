@@ -148,6 +148,17 @@ impl Store {
         .await
     }
 
+    /// How many messages the next session that selects the mailbox would find recent. Costs in proportion to them.
+    pub async fn count_recent(&self, account: AccountId, mailbox: MailboxId) -> Result<u32> {
+        self.read(move |connection| {
+            let info = mailbox::info(connection, account, mailbox)?;
+            let sql = "SELECT count(*) FROM entry WHERE mailbox = ?1 AND uid >= ?2";
+            let mut select = connection.prepare_cached(sql)?;
+            Ok(select.query_row(params![mailbox, info.recent_from], |row| row.get(0))?)
+        })
+        .await
+    }
+
     /// The facts of up to [`ENTRIES_MAX`] entries, in the order asked.
     pub async fn entries(
         &self,
