@@ -144,7 +144,7 @@ impl ImapSession {
                 .get(&listed.name)
                 .filter(|info| listed.matched && !info.no_select);
             if let (Some(items), Some(info)) = (&returns.status, info) {
-                out.put(&self.status_response(info, items));
+                out.put(&self.status_response(info, items).await?);
             }
             out.drain().await?;
         }

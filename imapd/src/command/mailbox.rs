@@ -20,6 +20,10 @@ impl ImapSession {
         self.store()
             .delete_mailbox(self.user()?.account, name)
             .await?;
+        // One's own selected mailbox: the client has asked for it, and is not thrown out.
+        if let Err(Reject::MailboxRemoved) = self.catch_up(true).await {
+            self.state.unselect();
+        }
         Ok(Done::text("DELETE completed"))
     }
 

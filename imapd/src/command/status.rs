@@ -1,6 +1,6 @@
 //! STATUS (RFC 3501 §6.3.10; RFC 7162 §3.1.7; RFC 8438; RFC 7889), also for LIST (RFC 5819).
 //!
-//! Every value stands in the mailbox's row: the cost does not depend on the size of the mailbox.
+//! All but RECENT stands in the mailbox's row: the cost does not depend on the size of the mailbox.
 
 use daemon::session::Output;
 use store::MailboxInfo;
@@ -27,39 +27,46 @@ impl ImapSession {
         if items.contains(&StatusItem::HighestModSeq) {
             self.enable_condstore(out);
         }
-        out.put(&self.status_response(&info, items));
+        out.put(&self.status_response(&info, items).await?);
         Ok(Done::text("STATUS completed"))
     }
 
-    pub(crate) fn status_response(&self, info: &MailboxInfo, items: &[StatusItem]) -> Response {
-        let limit = self.connection.config.limits.message_octets;
-        let items = items
-            .iter()
-            .map(|&item| (item, value(info, item, limit)))
-            .collect();
-        Response::Status {
-            mailbox: info.name.clone(),
-            items,
+    pub(crate) async fn status_response(
+        &self,
+        info: &MailboxInfo,
+        items: &[StatusItem],
+    ) -> Result<Response, Reject> {
+        let mut values = Vec::with_capacity(items.len());
+        for &item in items {
+            values.push((item, self.status_value(info, item).await?));
         }
+        Ok(Response::Status {
+            mailbox: info.name.clone(),
+            items: values,
+        })
     }
-}
 
-fn value(info: &MailboxInfo, item: StatusItem, append_limit: u64) -> u64 {
-    match item {
-        StatusItem::Messages => info.messages.into(),
-        // Those that the next session to select the mailbox would find recent: UIDs are dense enough for a bound.
-        StatusItem::Recent => info
-            .uid_next
-            .value()
-            .saturating_sub(info.recent_from.value())
-            .min(info.messages)
-            .into(),
-        StatusItem::UidNext => info.uid_next.value().into(),
-        StatusItem::UidValidity => info.uid_validity.0.into(),
-        StatusItem::Unseen => info.unseen.into(),
-        StatusItem::Deleted => info.deleted.into(),
-        StatusItem::Size => info.size,
-        StatusItem::HighestModSeq => info.highest_modseq.0,
-        StatusItem::AppendLimit => append_limit,
+    async fn status_value(&self, info: &MailboxInfo, item: StatusItem) -> Result<u64, Reject> {
+        Ok(match item {
+            StatusItem::Messages => info.messages.into(),
+            StatusItem::Recent => self.recent(info).await?.into(),
+            StatusItem::UidNext => info.uid_next.value().into(),
+            StatusItem::UidValidity => info.uid_validity.0.into(),
+            StatusItem::Unseen => info.unseen.into(),
+            StatusItem::Deleted => info.deleted.into(),
+            StatusItem::Size => info.size,
+            StatusItem::HighestModSeq => info.highest_modseq.0,
+            StatusItem::AppendLimit => self.connection.config.limits.message_octets,
+        })
+    }
+
+    async fn recent(&self, info: &MailboxInfo) -> Result<u32, Reject> {
+        if info.recent_from == info.uid_next {
+            return Ok(0);
+        }
+        Ok(self
+            .store()
+            .count_recent(self.user()?.account, info.id)
+            .await?)
     }
 }

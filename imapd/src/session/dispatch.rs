@@ -6,7 +6,7 @@
 use daemon::session::{Next, Output};
 use store::Store;
 
-use super::reject::Reject;
+use super::reject::{Refusal, Reject};
 use super::state::{Selected, State, User};
 use super::table::{Facts, Needs, Tells, facts};
 use super::{ImapSession, Mode};
@@ -249,7 +249,12 @@ impl ImapSession {
             tracing::debug!(error = %reject, "command refused");
         }
         let refusal = reject.refusal(self.connection.id.as_str());
-        self.put_tagged(tag, refusal.condition, refusal.code, &refusal.text, out);
+        let Refusal {
+            condition,
+            code,
+            text,
+        } = refusal;
+        self.put_tagged(tag, condition, code, &text, out);
         if matches!(reject, Reject::MailboxRemoved) {
             out.put(&Response::Bye(
                 None,
@@ -257,10 +262,12 @@ impl ImapSession {
             ));
             return Next::Close;
         }
-        if reject.is_ours() {
-            Next::Continue
-        } else {
+        // After login a client may ask for many things that are not there; before it, or in words that are none, it may not.
+        let hostile = self.state.user().is_none() || condition == Condition::Bad;
+        if hostile && !reject.is_ours() {
             self.count_failure(out)
+        } else {
+            Next::Continue
         }
     }
 
