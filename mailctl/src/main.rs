@@ -1,9 +1,10 @@
 //! `mailctl`: the administrator's command line.
 //!
-//! The way of a command: [`cli`] reads what was typed, [`office`] loads the configuration, becomes the owner of the data and opens the
-//! store, a module of [`commands`] does one thing by the store's own calls, and [`answer`] prints what came of it, as a table or as
-//! JSON. What fails becomes a [`fail::Failure`], which says what to do next and which exit code it is. No SQL is here, and no secret is
-//! printed, but for a password that was just generated, once.
+//! The way of a command: [`cli`] reads what was typed, [`office`] loads the configuration, becomes the owner
+//! of the data and opens the store, a module of [`commands`] does one thing by the store's own calls, and
+//! [`answer`] prints what came of it, as a table or as JSON. What fails becomes a [`fail::Failure`], which
+//! says what to do next and which exit code it is. No SQL is here, and no secret is printed, but for a
+//! password that was just generated, once.
 
 mod answer;
 mod cli;

@@ -1,7 +1,9 @@
-//! Whose the data is. Run as root, mailctl becomes the owner of the data directory before it touches anything in it.
+//! Whose the data is. Run as root, mailctl becomes the owner of the data directory before it touches anything
+//! in it.
 //!
-//! Otherwise a `mailctl` under sudo would leave files of root's behind (the database's log, say), which the daemons then
-//! cannot open. There is no way back to root afterwards. Run as anybody else, nothing is done here: the system's permissions decide.
+//! Otherwise a `mailctl` under sudo would leave files of root's behind (the database's log, say), which the
+//! daemons then cannot open. There is no way back to root afterwards. Run as anybody else, nothing is done
+//! here: the system's permissions decide.
 
 use std::path::Path;
 
@@ -15,7 +17,8 @@ pub fn become_owner_of(dir: &Path) -> Outcome<()> {
     privilege::become_owner(dir).map_err(|error| Failure::new(Kind::Store, error.to_string()))
 }
 
-/// Gives a new, empty `dir` to a user of the system, if we are root. False: there is no such user, and it stays root's.
+/// Gives a new, empty `dir` to a user of the system, if we are root. False: there is no such user, and it
+/// stays root's.
 pub fn give_to(dir: &Path, name: &str) -> Outcome<bool> {
     if !geteuid().is_root() {
         return Ok(true);

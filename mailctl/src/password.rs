@@ -1,4 +1,5 @@
-//! Where passwords come from: a prompt, standard input, or chance. Never the command line, which every user of the machine can read.
+//! Where passwords come from: a prompt, standard input, or chance. Never the command line, which every user
+//! of the machine can read.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 

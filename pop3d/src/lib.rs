@@ -1,8 +1,9 @@
 //! POP3 (RFC 1939), with CAPA, STLS, SASL, response codes and UTF-8 mode.
 //!
-//! [`session`] is the protocol's state machine; it speaks the language of [`grammar`] and works on a [`maildrop`]. The loop around it, TLS, and who
-//! may log in are [`daemon`]'s; messages are [`store`]'s. A message that a client has fetched is removed only when the client says
-//! DELE and then QUIT, and then in one transaction with the others.
+//! [`session`] is the protocol's state machine; it speaks the language of [`grammar`] and works on a
+//! [`maildrop`]. The loop around it, TLS, and who may log in are [`daemon`]'s; messages are [`store`]'s. A
+//! message that a client has fetched is removed only when the client says DELE and then QUIT, and then in one
+//! transaction with the others.
 //!
 //! | RFC | what | where |
 //! |---|---|---|

@@ -1,11 +1,13 @@
 //! The maildrop: an INBOX as it was at login, locked against other POP3 sessions, with marks for deletion.
 //!
-//! Opening it takes the lock and a snapshot; message numbers are positions in that snapshot and never move (RFC 1939 §4). Deleting marks;
-//! [`Maildrop::commit`] removes what is marked in one transaction, and consuming the maildrop in any other way removes nothing (RFC 1939 §6).
-//! Mail that arrives later is not seen until the next login. The lock keeps out other POP3 sessions only: IMAP may expunge a
-//! message meanwhile, which is then answered as [`Reject::Gone`] while the other numbers stay.
+//! Opening it takes the lock and a snapshot; message numbers are positions in that snapshot and never move
+//! (RFC 1939 §4). Deleting marks; [`Maildrop::commit`] removes what is marked in one transaction, and
+//! consuming the maildrop in any other way removes nothing (RFC 1939 §6). Mail that arrives later is not seen
+//! until the next login. The lock keeps out other POP3 sessions only: IMAP may expunge a message meanwhile,
+//! which is then answered as [`Reject::Gone`] while the other numbers stay.
 //!
-//! Flags are not touched: fetching does not make a message \Seen, and a login does not take \Recent away from an IMAP client.
+//! Flags are not touched: fetching does not make a message \Seen, and a login does not take \Recent away from
+//! an IMAP client.
 
 use std::ops::Range;
 
@@ -173,7 +175,8 @@ impl Maildrop {
         self.unmarked = totals(&self.messages);
     }
 
-    /// The first octets of a message, at most [`CHUNK_OCTETS`]. Reads further messages with it when the client seems to fetch one after the other.
+    /// The first octets of a message, at most [`CHUNK_OCTETS`]. Reads further messages with it when the
+    /// client seems to fetch one after the other.
     pub async fn beginning(&mut self, number: MessageNumber) -> Result<Bytes, Reject> {
         let position = self.position(number)?;
         self.read_ahead

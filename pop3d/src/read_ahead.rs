@@ -1,8 +1,10 @@
-//! Reads the beginnings of several messages in one call to the store, for clients that fetch one message after the other.
+//! Reads the beginnings of several messages in one call to the store, for clients that fetch one message
+//! after the other.
 //!
-//! A client that waits for each message before it asks for the next would otherwise pay a trip to the store's threads for each. The first
-//! RETR reads its own message alone; from the second in a row on, the messages behind it are read too, as long as they fit whole into
-//! [`READ_AHEAD_OCTETS`]. A session holds no more than that, and nothing once the client jumps elsewhere.
+//! A client that waits for each message before it asks for the next would otherwise pay a trip to the store's
+//! threads for each. The first RETR reads its own message alone; from the second in a row on, the messages
+//! behind it are read too, as long as they fit whole into [`READ_AHEAD_OCTETS`]. A session holds no more than
+//! that, and nothing once the client jumps elsewhere.
 
 use std::collections::VecDeque;
 

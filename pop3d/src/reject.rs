@@ -1,8 +1,9 @@
 //! What can go wrong, and the one place that turns it into words, a response code and a class of fault.
 //!
-//! Handlers return a [`Reject`] and know no text. The words are for people and the same for all of a class: they never tell whether a name
-//! exists, which rule refused, or what failed inside. A fault of the server carries a code that sends the client away without
-//! asking its user for another password (RFC 3206 §4), and the session's id, which finds the details in the log.
+//! Handlers return a [`Reject`] and know no text. The words are for people and the same for all of a class:
+//! they never tell whether a name exists, which rule refused, or what failed inside. A fault of the server
+//! carries a code that sends the client away without asking its user for another password (RFC 3206 §4), and
+//! the session's id, which finds the details in the log.
 
 use daemon::sasl::Failure;
 

@@ -10,8 +10,9 @@
 //!                                                         closed ◄── QUIT ── Transaction
 //! ```
 //!
-//! Only QUIT commits (the UPDATE state of RFC 1939 §6 is the time that this takes). A connection that ends in any other way drops the
-//! maildrop, and with it the lock and the marks. The session never sees the socket: frames come from the loop, replies go to its [`Output`].
+//! Only QUIT commits (the UPDATE state of RFC 1939 §6 is the time that this takes). A connection that ends in
+//! any other way drops the maildrop, and with it the lock and the marks. The session never sees the socket:
+//! frames come from the loop, replies go to its [`Output`].
 
 use std::mem;
 use std::time::Duration;
@@ -30,7 +31,8 @@ use crate::limits::{
 use crate::maildrop::Maildrop;
 use crate::reject::{Class, Reject};
 
-/// What a handler comes to: it has written its reply and says how to go on, or it has written nothing and says why not.
+/// What a handler comes to: it has written its reply and says how to go on, or it has written nothing and
+/// says why not.
 pub type Answer = Result<Next, Reject>;
 
 /// One client's session.

@@ -1,4 +1,5 @@
-//! `alias`: addresses that lead to others, and the catch-all of a domain, written as an alias without a name: `@example.org`.
+//! `alias`: addresses that lead to others, and the catch-all of a domain, written as an alias without a name:
+//! `@example.org`.
 
 use serde::Serialize;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! `init`: from nothing to a server that can be started.
 //!
-//! Everything is asked and checked before anything is made. A configuration that is there already is never touched: if it names a
-//! store that is not there, that store is made.
+//! Everything is asked and checked before anything is made. A configuration that is there already is never
+//! touched: if it names a store that is not there, that store is made.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};

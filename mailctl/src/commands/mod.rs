@@ -1,7 +1,7 @@
 //! What each command does: a file for each noun.
 //!
-//! [`run`] decides who does the work and under which user; the modules ask the store and shape an [`Answer`]. The JSON of an answer
-//! is the public form: its names are stable, times are RFC 3339, sizes are octets.
+//! [`run`] decides who does the work and under which user; the modules ask the store and shape an [`Answer`].
+//! The JSON of an answer is the public form: its names are stable, times are RFC 3339, sizes are octets.
 
 mod account;
 mod address;

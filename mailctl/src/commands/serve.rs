@@ -31,8 +31,8 @@ pub fn run(options: &Serve, global: &Global) -> Outcome<Answer> {
     }
 }
 
-/// The other end of standard input is held by whoever started us. When that process ends, in whatever way, the pipe ends
-/// too, and the daemon stops as if it had been told to.
+/// The other end of standard input is held by whoever started us. When that process ends, in whatever way,
+/// the pipe ends too, and the daemon stops as if it had been told to.
 fn stop_when_stdin_ends() -> Outcome<()> {
     let watch = || {
         let mut ignored = [0; 64];

@@ -1,7 +1,8 @@
 //! The daemons of a tour: processes of their own, started again when they die, and never left behind.
 //!
-//! Each is this program with `serve`, its standard input held by us. When we end in any way, killed outright even, that pipe
-//! ends, and the daemon stops by itself. Each is in a process group of its own, so that Ctrl-C reaches us alone and we stop them in order.
+//! Each is this program with `serve`, its standard input held by us. When we end in any way, killed outright
+//! even, that pipe ends, and the daemon stops by itself. Each is in a process group of its own, so that
+//! Ctrl-C reaches us alone and we stop them in order.
 
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! `try`: a whole server on loopback, a message through all of it, and then the server is yours.
 //!
-//! What is shown is what the daemons do, in processes of their own and over real sockets with TLS: alice submits a message with an attachment, bob's
-//! IDLE tells of it, bob fetches it by IMAP and by POP3, and what arrived is what was sent, octet for octet, below the trace
-//! fields that were added. The first thing that is not as it must be ends the tour with a failure.
+//! What is shown is what the daemons do, in processes of their own and over real sockets with TLS: alice
+//! submits a message with an attachment, bob's IDLE tells of it, bob fetches it by IMAP and by POP3, and what
+//! arrived is what was sent, octet for octet, below the trace fields that were added. The first thing that is
+//! not as it must be ends the tour with a failure.
 
 mod crew;
 mod ground;

@@ -1,4 +1,5 @@
-//! The command line as administrators and their scripts know it: what is printed, what is refused, and the exit codes.
+//! The command line as administrators and their scripts know it: what is printed, what is refused, and the
+//! exit codes.
 
 use crate::scratch::Scratch;
 

@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 /// How long anything here may take on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ports of this test's own, by the test's number: several processes test at the same time. All lie below those that
-/// Linux gives to outgoing connections (32768 and up).
+/// Ports of this test's own, by the test's number: several processes test at the same time. All lie below
+/// those that Linux gives to outgoing connections (32768 and up).
 fn base_port(test: u16) -> String {
     let process = u16::try_from(std::process::id() % 10).expect("a digit");
     (13_000 + (test - 1) * 10_000 + process * 900).to_string()

@@ -1,7 +1,8 @@
 //! AUTH: a SASL dialogue in lines of base64 (RFC 5034 §4).
 //!
-//! What the mechanisms do is [`daemon::sasl`]'s business; here is how their messages travel. Any failure, and the `*` of a client that
-//! gives up, ends the exchange with `-ERR` and leaves the session in the AUTHORIZATION state.
+//! What the mechanisms do is [`daemon::sasl`]'s business; here is how their messages travel. Any failure, and
+//! the `*` of a client that gives up, ends the exchange with `-ERR` and leaves the session in the
+//! AUTHORIZATION state.
 
 use daemon::sasl::{Exchange, Mechanism, Step};
 use daemon::secret::Secret;

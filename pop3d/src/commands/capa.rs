@@ -1,15 +1,17 @@
 //! CAPA: what this server can do, here and now (RFC 2449 §5).
 //!
-//! What is announced works. The list is the same before and after login (RFC 2449 §6: "both" for each of them), but for STLS, which is announced
-//! only where it is permitted (RFC 2595 §4). USER and SASL are announced only on a connection that a password may be sent on.
-//! The configuration can hide a capability from clients that cannot live with it; the command itself keeps working.
+//! What is announced works. The list is the same before and after login (RFC 2449 §6: "both" for each of
+//! them), but for STLS, which is announced only where it is permitted (RFC 2595 §4). USER and SASL are
+//! announced only on a connection that a password may be sent on. The configuration can hide a capability
+//! from clients that cannot live with it; the command itself keeps working.
 
 use daemon::session::{Next, Output};
 
 use crate::grammar::reply::{End, Listing, Reply};
 use crate::session::{Answer, Pop3};
 
-/// Those that never change. EXPIRE NEVER: nothing is removed but by the user. UTF8 USER: names and passwords are UTF-8 (RFC 6856 §2.2).
+/// Those that never change. EXPIRE NEVER: nothing is removed but by the user. UTF8 USER: names and passwords
+/// are UTF-8 (RFC 6856 §2.2).
 const ALWAYS: [&str; 8] = [
     "TOP",
     "UIDL",

@@ -6,7 +6,8 @@ use daemon::session::{Next, Output};
 use crate::grammar::reply::Reply;
 use crate::session::{Answer, Pop3, State};
 
-/// `USER name`: the same reply to every name, and nothing is looked up, so that neither words nor time tell who is here.
+/// `USER name`: the same reply to every name, and nothing is looked up, so that neither words nor time tell
+/// who is here.
 pub fn user(session: &mut Pop3, name: String, out: &mut Output) -> Answer {
     session.state = State::Named(name);
     out.put(&Reply::NameNoted);

@@ -1,7 +1,8 @@
 //! RETR and TOP: a message on its way to the client, chunk by chunk (RFC 1939 §5, §7).
 //!
-//! What fails before the first octet is sent is a plain `-ERR`. What fails later, a message expunged by IMAP in the middle of its transfer
-//! say, cannot be told any more: the connection is closed without the final dot, so that no client takes a part for the whole.
+//! What fails before the first octet is sent is a plain `-ERR`. What fails later, a message expunged by IMAP
+//! in the middle of its transfer say, cannot be told any more: the connection is closed without the final
+//! dot, so that no client takes a part for the whole.
 
 use bytes::Bytes;
 use daemon::session::{Next, Output};
@@ -93,7 +94,8 @@ impl Transfer {
         self.cut.as_ref().is_some_and(TopCut::is_done)
     }
 
-    /// The first chunk, which has the header. (Of a header longer than a chunk, the rest goes out as it is: mail has no such header.)
+    /// The first chunk, which has the header. (Of a header longer than a chunk, the rest goes out as it is:
+    /// mail has no such header.)
     fn first(&mut self, chunk: &[u8], out: &mut Output) {
         let (header, body) = chunk.split_at(TopCut::after_lines(0).push(chunk));
         if self.utf8 || header.is_ascii() {

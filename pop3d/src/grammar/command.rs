@@ -1,8 +1,9 @@
 //! Commands: one line from the client to one [`Command`], and the facts about each keyword.
 //!
-//! A line that is no command becomes a [`Fault`], which says what is wrong with it; the session stays in step, because a
-//! command of POP3 is always exactly one line (RFC 1939 §3). What is read leniently, since no meaning is lost by it: the case of
-//! keywords, and spaces after the last argument. Nothing else is: a message number is digits and nothing but digits.
+//! A line that is no command becomes a [`Fault`], which says what is wrong with it; the session stays in
+//! step, because a command of POP3 is always exactly one line (RFC 1939 §3). What is read leniently, since no
+//! meaning is lost by it: the case of keywords, and spaces after the last argument. Nothing else is: a
+//! message number is digits and nothing but digits.
 
 use std::fmt;
 use std::str;
@@ -26,7 +27,8 @@ impl fmt::Display for MessageNumber {
 pub enum Command {
     /// `AUTH` without an argument: which mechanisms are there? Older than CAPA, and still how some clients ask.
     AuthList,
-    /// `AUTH mechanism [initial-response]` (RFC 5034 §4). The mechanism is in upper case; the initial response is decoded, and `=` has become empty.
+    /// `AUTH mechanism [initial-response]` (RFC 5034 §4). The mechanism is in upper case; the initial
+    /// response is decoded, and `=` has become empty.
     Auth {
         /// The mechanism's name, in upper case.
         mechanism: String,

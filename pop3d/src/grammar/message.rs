@@ -1,4 +1,5 @@
-//! A message's octets on their way out: byte-stuffing (RFC 1939 §3) and the cut of `TOP` (RFC 1939 §7), both streaming.
+//! A message's octets on their way out: byte-stuffing (RFC 1939 §3) and the cut of `TOP` (RFC 1939 §7), both
+//! streaming.
 //!
 //! A message is read from the store in chunks that end anywhere; what is sent never depends on where they end.
 //! Octets are passed on as they are: nothing is decoded, and no line end is changed.
@@ -8,9 +9,10 @@ use memchr::memmem;
 
 /// Byte-stuffs a stream of octets: every line that begins with a dot gets a second one.
 ///
-/// A line begins after *any* line feed, not only after CR LF. Messages with bare line feeds exist (a client may APPEND one over IMAP),
-/// and many a POP3 client ends lines at LF alone: were `\n.\r\n` sent as it is, such a client would take it for the end of the message,
-/// and the rest of the message, which a stranger wrote, for the server's replies.
+/// A line begins after *any* line feed, not only after CR LF. Messages with bare line feeds exist (a client
+/// may APPEND one over IMAP), and many a POP3 client ends lines at LF alone: were `\n.\r\n` sent as it is,
+/// such a client would take it for the end of the message, and the rest of the message, which a stranger
+/// wrote, for the server's replies.
 #[derive(Debug)]
 pub struct Stuffing {
     tail: Tail,
@@ -102,7 +104,8 @@ impl Encode for MessageEnd {
     }
 }
 
-/// Finds the end of the part of a message that `TOP` sends: the header, the empty line, and a number of lines of the body.
+/// Finds the end of the part of a message that `TOP` sends: the header, the empty line, and a number of lines
+/// of the body.
 #[derive(Debug)]
 pub struct TopCut {
     lines_left: u64,
@@ -121,7 +124,8 @@ impl TopCut {
         }
     }
 
-    /// How many octets of this chunk are to be sent. Fewer than it has: the cut is there, and nothing more is to come.
+    /// How many octets of this chunk are to be sent. Fewer than it has: the cut is there, and nothing more is
+    /// to come.
     pub fn push(&mut self, chunk: &[u8]) -> usize {
         let mut taken = 0;
         for piece in chunk.split_inclusive(|&octet| octet == b'\n') {
@@ -172,7 +176,8 @@ mod tests {
         out
     }
 
-    /// What a client that ends lines at LF reads: lines up to the dot, unstuffed; and whether anything is left after it.
+    /// What a client that ends lines at LF reads: lines up to the dot, unstuffed; and whether anything is
+    /// left after it.
     fn client_reads(sent: &[u8]) -> (Vec<u8>, bool) {
         let mut message = Vec::new();
         let mut rest = sent;

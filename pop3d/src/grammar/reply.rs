@@ -1,7 +1,8 @@
 //! Replies: typed in the handlers, turned to bytes here and nowhere else.
 //!
-//! A status line is one [`Reply`]; the lines of a listing are [`Listing`]s, ended by [`End`]. The octets of a message are not here but in
-//! [`super::message`], since they stream. No text tells what the server's policy is, or whether a name exists.
+//! A status line is one [`Reply`]; the lines of a listing are [`Listing`]s, ended by [`End`]. The octets of a
+//! message are not here but in [`super::message`], since they stream. No text tells what the server's policy
+//! is, or whether a name exists.
 
 use std::io::Write as _;
 
@@ -15,7 +16,8 @@ use crate::reject::Reject;
 /// A reply of one line (RFC 2449 §3: at most 512 octets, which all of these keep).
 #[derive(Debug)]
 pub enum Reply<'a> {
-    /// The greeting. It has no timestamp in angle brackets, so it offers no APOP (RFC 1939 §7): that would need passwords kept in the clear.
+    /// The greeting. It has no timestamp in angle brackets, so it offers no APOP (RFC 1939 §7): that would
+    /// need passwords kept in the clear.
     Greeting {
         /// The server's name.
         hostname: &'a str,
@@ -87,8 +89,9 @@ pub enum Listing<'a> {
     Mechanism(&'a str),
 }
 
-/// What names a message for ever, whatever session and server process (RFC 1939 §7, UIDL): the UIDVALIDITY of its mailbox and its UID there.
-/// IMAP promises that this pair is never given to another message (RFC 3501 §2.3.1.1).
+/// What names a message for ever, whatever session and server process (RFC 1939 §7, UIDL): the UIDVALIDITY of
+/// its mailbox and its UID there. IMAP promises that this pair is never given to another message (RFC 3501
+/// §2.3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UniqueId {
     /// The mailbox's.

@@ -1,16 +1,19 @@
 //! Headers with raw UTF-8, for clients that have not said `UTF8`.
 //!
-//! RFC 6856 §2.1 leaves two ways to serve an internationalised message to such a client: an error, or a surrogate. An error would leave the
-//! message in the maildrop, refused at every visit, and many clients stop at it and fetch nothing more; so anybody could
-//! block a mailbox with one message. A surrogate then: the message with its header made ASCII, close to RFC 6858.
+//! RFC 6856 §2.1 leaves two ways to serve an internationalised message to such a client: an error, or a
+//! surrogate. An error would leave the message in the maildrop, refused at every visit, and many clients stop
+//! at it and fetch nothing more; so anybody could block a mailbox with one message. A surrogate then: the
+//! message with its header made ASCII, close to RFC 6858.
 //!
 //! - Words with other characters become encoded words (RFC 2047).
-//! - An *address* with other characters cannot be written at all: it becomes an empty group that bears it as its name, which
-//!   shows who wrote and cannot be replied to (RFC 6858 §2.1.1).
-//! - Parameters (file names, say) get an encoded word inside their quotes: not what RFC 2047 allows, but what clients read.
+//! - An *address* with other characters cannot be written at all: it becomes an empty group that bears it as
+//!   its name, which shows who wrote and cannot be replied to (RFC 6858 §2.1.1).
+//! - Parameters (file names, say) get an encoded word inside their quotes: not what RFC 2047 allows, but what
+//!   clients read.
 //!
-//! What it does not do: change the body. Text in 8bit is what POP3 servers have always sent, and header fields of inner parts are left alone.
-//! The size that LIST gives remains the stored message's (RFC 6856 §2.1 lets it differ; computing it would mean reading every message at login).
+//! What it does not do: change the body. Text in 8bit is what POP3 servers have always sent, and header
+//! fields of inner parts are left alone. The size that LIST gives remains the stored message's (RFC 6856 §2.1
+//! lets it differ; computing it would mean reading every message at login).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -102,7 +105,8 @@ impl Words {
         self.out
     }
 
-    /// Unstructured: from the first word that needs it to the last, everything is encoded, so that the spaces between survive (RFC 2047 §6.2).
+    /// Unstructured: from the first word that needs it to the last, everything is encoded, so that the spaces
+    /// between survive (RFC 2047 §6.2).
     fn text(&mut self, value: &str) {
         let value = unfolded(value);
         // Blanks as headers know them: other white space has to be encoded.
@@ -178,7 +182,8 @@ impl Words {
         }
     }
 
-    /// As many encoded words as it takes, cut between characters; the space between two of them is not part of the text.
+    /// As many encoded words as it takes, cut between characters; the space between two of them is not part
+    /// of the text.
     fn encoded(&mut self, text: &str) {
         let mut rest = text;
         while !rest.is_empty() {
@@ -194,7 +199,8 @@ impl Words {
     }
 }
 
-/// Where a non-empty text is cut for one encoded word: at a character's beginning, and never at 0, since no character is that long.
+/// Where a non-empty text is cut for one encoded word: at a character's beginning, and never at 0, since no
+/// character is that long.
 fn word_end(text: &str) -> usize {
     let longest = WORD_OCTETS_MAX.min(text.len());
     (1..=longest)
