@@ -43,3 +43,6 @@ pub const RELAY_SECONDS_MAX: i64 = 5 * 24 * 3600;
 
 /// After how long a sender is told that a recipient elsewhere has not been reached yet.
 pub const RELAY_NOTICE_SECONDS: i64 = 4 * 3600;
+
+/// Of a header field that the journal quotes.
+pub const JOURNAL_OCTETS_MAX: usize = 255;

@@ -18,12 +18,17 @@ pub const NOT_RECEIVED: &[&str] = &["Return-Path"];
 pub fn missing_fields(header: &Header, id: &str, hostname: &str, date: &str) -> String {
     let mut fields = String::new();
     if !header.has("Message-ID") {
-        let _ = write!(fields, "Message-ID: <{id}@{hostname}>\r\n");
+        let _ = write!(fields, "Message-ID: {}\r\n", message_id(id, hostname));
     }
     if !header.has("Date") {
         let _ = write!(fields, "Date: {date}\r\n");
     }
     fields
+}
+
+/// The Message-ID that a message is given: its queue id at this host.
+pub fn message_id(id: &str, hostname: &str) -> String {
+    format!("<{id}@{hostname}>")
 }
 
 /// The present time as an RFC 5322 date-time, in local time as RFC 5321 §4.4 wants it.

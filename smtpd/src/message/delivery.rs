@@ -7,12 +7,13 @@ use std::net::IpAddr;
 
 use store::{Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, Store};
 
-use super::compose::{date_now, missing_fields};
+use super::compose::{date_now, message_id, missing_fields};
 use super::header::Header;
 use super::intake::Message;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use crate::envelope::{Delivery, Envelope};
 use crate::grammar::{Body, ReversePath};
+use crate::limits::JOURNAL_OCTETS_MAX;
 use crate::reject::Reject;
 
 /// Where a message comes from, apart from its envelope.
@@ -46,7 +47,7 @@ pub async fn deliver(
     if source.account.is_some() {
         fields += &missing_fields(&header, &id, source.hostname, &date);
     }
-    let origin = origin(&source, &envelope, &header);
+    let origin = origin(&source, &envelope, &header, &id);
     let failed = |error: store::Error| Reject::store("acceptance of a message", &error);
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let message = draft.seal().await.map_err(failed)?;
@@ -77,14 +78,22 @@ fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> Stri
 }
 
 /// The line that the journal opens with.
-fn origin(source: &Source<'_>, envelope: &Envelope, header: &Header) -> String {
+fn origin(source: &Source<'_>, envelope: &Envelope, header: &Header, id: &str) -> String {
     let (sender, client) = (envelope.reverse_path(), &envelope.client.name);
-    let message_id = header.fields_named("Message-ID").next();
-    let message_id = message_id.map_or("none".into(), |field| {
-        String::from_utf8_lossy(field.value()).trim().to_owned()
-    });
+    let message_id = match header.fields_named("Message-ID").next() {
+        Some(field) => printable(field.value()),
+        None if source.account.is_some() => message_id(id, source.hostname),
+        None => "none".into(),
+    };
     let address = source.address;
     format!("<{sender}> from {client} [{address}], Message-ID {message_id}")
+}
+
+/// The start of what the client wrote, on one line: the journal is read by people.
+fn printable(octets: &[u8]) -> String {
+    let text =
+        String::from_utf8_lossy(&octets[..octets.len().min(JOURNAL_OCTETS_MAX)]).into_owned();
+    text.replace(char::is_control, "")
 }
 
 fn acceptance(

@@ -80,8 +80,8 @@ impl SmtpSession {
                 envelope.add(to, accounts, relays)?;
             }
             Resolution::NotLocal if self.login.is_some() => {
-                let relays = relay(&to).into_iter().collect();
-                envelope.add(to, Vec::new(), relays)?;
+                let relay = relay(&to).ok_or(SyntaxError::Path(PathKind::Forward))?;
+                envelope.add(to, Vec::new(), vec![relay])?;
             }
             Resolution::NotLocal => return Err(Reject::RelayDenied),
             Resolution::Unknown => return Err(Reject::MailboxUnknown),
@@ -149,7 +149,7 @@ fn forward(remote: &Address) -> Relay {
     }
 }
 
-/// A recipient elsewhere, as the client wrote it.
+/// A recipient elsewhere, as the client wrote it; nothing if no mail can be sent there.
 fn relay(to: &ForwardPath) -> Option<Relay> {
     let ForwardPath::Mailbox(mailbox) = to else {
         return None;
