@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 /// A connection to the server under test.
 pub struct Link {
     stream: Stream,
-    /// Received and not yet asked for.
+    /// Received; what lies before `start` was given away.
     input: Vec<u8>,
+    start: usize,
     /// What is spoken.
     pub protocol: Protocol,
 }
@@ -53,6 +54,7 @@ impl Link {
         Ok(Link {
             stream: Stream::Plain(stream),
             input: Vec::new(),
+            start: 0,
             protocol,
         })
     }
@@ -60,14 +62,14 @@ impl Link {
     /// Does a TLS handshake. Bytes that came before it and were not read are an error: they would be a reply that
     /// was injected in plain text.
     pub fn start_tls(self, name: &str) -> io::Result<Link> {
-        let Stream::Plain(mut socket) = self.stream else {
-            return Err(io::Error::other("TLS is already there"));
-        };
-        if !self.input.is_empty() {
+        if !self.waiting().is_empty() {
             return Err(io::Error::other(
                 "the server said more before the TLS handshake",
             ));
         }
+        let Stream::Plain(mut socket) = self.stream else {
+            return Err(io::Error::other("TLS is already there"));
+        };
         let config = trusting_client().map_err(io::Error::other)?;
         let name = name.to_owned().try_into().map_err(io::Error::other)?;
         let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
@@ -77,8 +79,17 @@ impl Link {
         Ok(Link {
             stream,
             input: Vec::new(),
+            start: 0,
             protocol: self.protocol,
         })
+    }
+
+    /// The certificate that the server showed, in DER; None without TLS.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(stream.conn.peer_certificates()?.first()?.to_vec()),
+        }
     }
 
     /// Sends all of `bytes`.
@@ -109,7 +120,7 @@ impl Link {
     pub fn response(&mut self, within: Duration) -> Result<Vec<u8>, ReadError> {
         let deadline = Instant::now() + within;
         let end = self.response_end(deadline)?;
-        let mut response: Vec<u8> = self.input.drain(..end).collect();
+        let mut response = self.take(end);
         if response.ends_with(b"\r\n") {
             response.truncate(response.len() - 2);
         }
@@ -119,30 +130,37 @@ impl Link {
     /// The next `count` octets.
     pub fn octets(&mut self, count: usize, within: Duration) -> Result<Vec<u8>, ReadError> {
         let deadline = Instant::now() + within;
-        while self.input.len() < count {
+        while self.waiting().len() < count {
             self.fill(deadline)?;
         }
-        Ok(self.input.drain(..count).collect())
+        Ok(self.take(count))
     }
 
     /// Received and not yet asked for.
     pub fn waiting(&self) -> &[u8] {
-        &self.input
+        &self.input[self.start..]
     }
 
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let taken = self.waiting()[..count].to_vec();
+        self.start += count;
+        taken
+    }
+
+    /// How many octets of what is waiting are the next response. (Places are counted from `start`, which `fill` may move.)
     fn response_end(&mut self, deadline: Instant) -> Result<usize, ReadError> {
         let mut from = 0;
         loop {
             let end = self.line_end(from, deadline)?;
             let literal = match self.protocol {
-                Protocol::Imap => literal_octets(&self.input[from..end]),
+                Protocol::Imap => literal_octets(&self.waiting()[from..end]),
                 Protocol::Smtp | Protocol::Pop3 => None,
             };
             let Some(octets) = literal else {
                 return Ok(end);
             };
             from = end + octets;
-            while self.input.len() < from {
+            while self.waiting().len() < from {
                 self.fill(deadline)?;
             }
         }
@@ -151,13 +169,13 @@ impl Link {
     fn line_end(&mut self, from: usize, deadline: Instant) -> Result<usize, ReadError> {
         let mut searched = from;
         loop {
-            if let Some(at) = self.input[searched..]
+            if let Some(at) = self.waiting()[searched..]
                 .iter()
                 .position(|&byte| byte == b'\n')
             {
                 return Ok(searched + at + 1);
             }
-            searched = self.input.len();
+            searched = self.waiting().len();
             self.fill(deadline)?;
         }
     }
@@ -167,6 +185,8 @@ impl Link {
         if left.is_zero() {
             return Err(ReadError::Timeout);
         }
+        self.input.drain(..self.start);
+        self.start = 0;
         let mut buffer = [0; 65536];
         let read = match &mut self.stream {
             Stream::Plain(stream) => {

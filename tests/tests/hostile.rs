@@ -8,8 +8,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
-use tests::chat::{Listener, World as _};
+use tests::chat::{Listener, Protocol, World as _};
 use tests::imap::Imap;
+use tests::link::Link;
 use tests::server::{Daemon, Server};
 use tests::smtp::Smtp;
 
@@ -391,4 +392,150 @@ fn floods_of_parameters_addresses_and_header_fields_are_stored_and_served_whole(
          To: {addresses}z@example.test\r\n{fields}\r\nneedle\r\n"
     );
     is_stored_and_served(message.as_bytes());
+}
+
+/// A TLS session that seems to come from `address`; its greeting is read.
+fn imaps_from(server: &Server, address: &str) -> Link {
+    let to = server.address(Listener::Imaps).unwrap();
+    let mut link = Link::connect(to, None, Protocol::Imap).unwrap();
+    let header = format!("PROXY TCP4 {address} 192.0.2.1 40000 993\r\n");
+    link.send(header.as_bytes()).unwrap();
+    let mut link = link.start_tls("mail.example.test").unwrap();
+    link.response(Duration::from_secs(20)).unwrap();
+    link
+}
+
+/// Tries to log in; how long it took, and whether it worked.
+fn log_in(link: &mut Link, user: &str, password: &str) -> (Duration, String) {
+    let start = Instant::now();
+    link.send(format!("a LOGIN \"{user}\" {password}\r\n").as_bytes())
+        .unwrap();
+    let reply = link.response(Duration::from_secs(60)).unwrap();
+    (
+        start.elapsed(),
+        String::from_utf8_lossy(&reply).into_owned(),
+    )
+}
+
+#[test]
+fn guesses_slow_down_their_own_address_and_lock_out_nobody_else() {
+    let server = server("proxy = { trusted = [\"127.0.0.0/8\"] }");
+    // After five failures that cost nothing, the seventh attempt waits one second and the eighth two.
+    for _ in 0..7 {
+        let (_, reply) = log_in(
+            &mut imaps_from(&server, "203.0.113.7"),
+            "alice@example.test",
+            "no",
+        );
+        assert!(reply.starts_with("a NO"), "{reply}");
+    }
+    let (own, reply) = log_in(
+        &mut imaps_from(&server, "203.0.113.7"),
+        "alice@example.test",
+        "testpass",
+    );
+    assert!(reply.starts_with("a OK"), "{reply}");
+    assert!(
+        own >= Duration::from_millis(1_900),
+        "the guesser waited only {own:?}"
+    );
+    let (other, reply) = log_in(
+        &mut imaps_from(&server, "203.0.113.8"),
+        "alice@example.test",
+        "testpass",
+    );
+    assert!(reply.starts_with("a OK"), "{reply}");
+    assert!(other < own, "somebody else waited {other:?}");
+}
+
+#[test]
+fn users_that_do_not_exist_are_refused_in_the_same_words_and_time() {
+    let server = server("");
+    let attempt = |user: &str| {
+        let mut best = Duration::MAX;
+        let mut words = String::new();
+        for _ in 0..5 {
+            let mut imap = Imap::connect(&server).unwrap();
+            let (time, reply) = log_in(&mut imap.link, user, "wrong");
+            best = best.min(time);
+            words = reply;
+        }
+        (best, words)
+    };
+    let (known, words) = attempt("alice@example.test");
+    for user in [
+        "nobody@example.test",
+        "alice@elsewhere.test",
+        "alice'--",
+        "../alice",
+        "\u{e4}@example.test",
+    ] {
+        let (unknown, other) = attempt(user);
+        assert_eq!(other, words, "{user}");
+        // A look-up without a hash is a hundred times as fast.
+        assert!(unknown * 4 > known, "{user}: {unknown:?}, alice: {known:?}");
+    }
+}
+
+#[test]
+fn names_become_neither_paths_nor_queries() {
+    let server = server("");
+    let files = || {
+        let mut names = files_below(server.scratch());
+        names.retain(|name| !name.ends_with(".log"));
+        names
+    };
+    let mut imap = Imap::login(&server, "alice@example.test").unwrap();
+    imap.append("INBOX", b"Subject: x\r\n\r\ny\r\n").unwrap();
+    let before = files();
+    let names = [
+        "../../../tmp/pennyblack-was-here",
+        "/tmp/pennyblack-was-here",
+        "a/../../b",
+        "x'); DROP TABLE message; --",
+        "x\\\" OR \\\"1\\\"=\\\"1",
+        "%s%s%n",
+        "a\u{7f}b",
+    ];
+    for name in names {
+        imap.command(&format!("CREATE \"{name}\"")).unwrap();
+        imap.command(&format!("APPEND \"{name}\" {{3+}}\r\nA:b"))
+            .unwrap();
+        imap.command(&format!("SUBSCRIBE \"{name}\"")).unwrap();
+        imap.command(&format!("STATUS \"{name}\" (MESSAGES)"))
+            .unwrap();
+        imap.command(&format!("RENAME \"{name}\" \"{name}2\""))
+            .unwrap();
+        imap.command(&format!("DELETE \"{name}2\"")).unwrap();
+        imap.ok("SELECT INBOX").unwrap();
+        imap.command(&format!("SEARCH SUBJECT \"{name}\"")).unwrap();
+        imap.command(&format!("STORE 1 +FLAGS ({name})")).unwrap();
+    }
+    assert_eq!(files(), before);
+    assert!(!std::path::Path::new("/tmp/pennyblack-was-here").exists());
+    let mut smtp = Smtp::connect(&server).unwrap();
+    for name in [
+        "../../x",
+        "alice'--",
+        "x' OR '1'='1",
+        "\"; DROP TABLE account\"",
+    ] {
+        let refused = smtp.command(&format!("RCPT TO:<{name}@example.test>"), "5");
+        assert!(refused.is_ok(), "{name}: {refused:?}");
+    }
+    honest_clients_are_served(&server);
+}
+
+/// All files below a directory, with their paths.
+fn files_below(directory: &std::path::Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        names.push(entry.path().display().to_string());
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(files_below(&entry.path()));
+        }
+    }
+    names.sort();
+    names
 }
