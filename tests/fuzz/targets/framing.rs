@@ -1,84 +1,129 @@
-//! The same octets give the same frames however they were cut on their way, and never a panic.
-//!
-//! The first octet of the input says where to cut; the second which framings follow each other.
-
+//! Framing: the same octets give the same frames however they were cut, and a dot body ends where RFC 5321 says, by the
+//! simplest reading of it.
 #![no_main]
 
-use daemon::framing::{Found, Frame, Framer, Framing, LineEnding};
+use daemon::framing::{Found, Frame, Framer, Framing};
 use libfuzzer_sys::fuzz_target;
 
-/// A frame that owns its octets. Neighbouring chunks are one.
-#[derive(Debug, PartialEq)]
-enum Owned {
-    Line(Vec<u8>, LineEnding),
+/// What was understood of the input, without the cuts within a body.
+#[derive(Debug, PartialEq, Eq)]
+enum Event {
+    Line(Vec<u8>),
     TooLong,
     Body(Vec<u8>),
-    End(bool),
-    Endless,
+    End { bare_newline: bool },
 }
 
-/// What comes next, as a session would decide it: by the number of frames so far.
-fn framing(plan: u8, frames: usize) -> Framing {
-    match (usize::from(plan) + frames) % 4 {
-        0 => Framing::Dot,
-        1 => Framing::Octets { remaining: u64::from(plan % 50) },
-        _ => Framing::Line { octets_max: 40 },
+/// A session of which the frames decide what comes next, as in a protocol.
+#[derive(Default)]
+struct Session {
+    framer: Framer,
+    framing: Option<Framing>,
+    unread: Vec<u8>,
+    events: Vec<Event>,
+}
+
+impl Session {
+    fn receive(&mut self, octets: &[u8]) {
+        self.unread.extend_from_slice(octets);
+        loop {
+            let line = Framing::Line { octets_max: 8 };
+            self.framer.begin(self.framing.unwrap_or(line));
+            let consumed = match self.framer.next(&self.unread) {
+                Found::Frame { frame, consumed } => {
+                    self.framing = note(frame, &mut self.events);
+                    consumed
+                }
+                Found::More { consumed } => {
+                    self.unread.drain(..consumed);
+                    return;
+                }
+                Found::Endless => panic!("the input is shorter than that"),
+            };
+            self.unread.drain(..consumed);
+        }
+    }
+}
+
+/// Notes a frame, and says what comes next if that is not a line.
+fn note(frame: Frame<'_>, events: &mut Vec<Event>) -> Option<Framing> {
+    match frame {
+        Frame::Line { text, .. } => {
+            events.push(Event::Line(text.to_vec()));
+            match text {
+                [b'd', ..] => Some(Framing::Dot),
+                [b'o', count, ..] => Some(Framing::Octets {
+                    remaining: u64::from(*count),
+                }),
+                _ => None,
+            }
+        }
+        Frame::LineTooLong { .. } => {
+            events.push(Event::TooLong);
+            None
+        }
+        Frame::Chunk(octets) => {
+            assert!(!octets.is_empty());
+            match events.last_mut() {
+                Some(Event::Body(body)) => body.extend_from_slice(octets),
+                _ => events.push(Event::Body(octets.to_vec())),
+            }
+            // Within a body the framing is not asked for.
+            None
+        }
+        Frame::BodyEnd { bare_newline } => {
+            events.push(Event::End { bare_newline });
+            None
+        }
     }
 }
 
-fn frames(input: &[u8], piece: usize, plan: u8) -> Vec<Owned> {
-    let mut framer = Framer::default();
-    let mut frames = Vec::new();
-    let (mut start, mut end) = (0, 0);
-    // Frames as the session counts them: a body's chunks are not frames of their own.
-    let mut count = 0;
-    loop {
-        if framer.at_boundary() {
-            framer.begin(framing(plan, count));
-        }
-        match framer.next(&input[start..end]) {
-            Found::Frame { frame, consumed } => {
-                start += consumed;
-                match frame {
-                    Frame::Line { text, ending } => frames.push(Owned::Line(text.to_vec(), ending)),
-                    Frame::LineTooLong => frames.push(Owned::TooLong),
-                    Frame::Chunk(chunk) => {
-                        assert!(!chunk.is_empty());
-                        match frames.last_mut() {
-                            Some(Owned::Body(body)) => body.extend_from_slice(chunk),
-                            _ => frames.push(Owned::Body(chunk.to_vec())),
-                        }
-                        continue;
-                    }
-                    Frame::BodyEnd { bare_newline } => frames.push(Owned::End(bare_newline)),
-                }
-                count += 1;
-                // Counted bodies of no octets would go on for ever at the end of the input.
-                if start == input.len() && count > input.len() + 8 {
-                    return frames;
-                }
-            }
-            Found::More { consumed } => {
-                start += consumed;
-                if end == input.len() {
-                    return frames;
-                }
-                end = (end + piece).min(input.len());
-            }
-            Found::Endless => {
-                frames.push(Owned::Endless);
-                return frames;
-            }
-        }
+/// A dot body read at once: where it ends, what it holds, whether a newline is not whole.
+fn read_dot(octets: &[u8]) -> Option<(usize, Vec<u8>, bool)> {
+    let stuffed = [b"\r\n", octets].concat();
+    let end = stuffed
+        .windows(5)
+        .position(|window| window == b"\r\n.\r\n")?;
+    let mut body = Vec::new();
+    let mut rest = &stuffed[..end + 2];
+    while let Some(at) = rest.windows(3).position(|window| window == b"\r\n.") {
+        body.extend_from_slice(&rest[..at + 2]);
+        rest = &rest[at + 3..];
     }
+    body.extend_from_slice(rest);
+    let bare = fuzz::has_bare_newline(&body);
+    body.drain(..2);
+    Some((end + 3, body, bare))
 }
 
 fuzz_target!(|data: &[u8]| {
-    let [piece, plan, input @ ..] = data else { return };
-    let whole = frames(input, input.len().max(1), *plan);
-    let cut = frames(input, usize::from(*piece).max(1), *plan);
-    let bytewise = frames(input, 1, *plan);
-    // At the end of the input a body's last octets may be held back in one way of cutting only; all else is equal.
-    assert_eq!(whole, bytewise);
-    assert_eq!(whole, cut);
+    let Some((cuts, input)) = fuzz::cuts(data) else {
+        return;
+    };
+    let mut whole = Session::default();
+    whole.receive(input);
+    let mut cut = Session::default();
+    cuts.of(input).for_each(|piece| cut.receive(piece));
+    assert_eq!(whole.events, cut.events);
+
+    let mut dot = Session {
+        framing: Some(Framing::Dot),
+        ..Session::default()
+    };
+    dot.receive(input);
+    let end = dot
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::End { .. }));
+    let body = match dot.events.first() {
+        Some(Event::Body(body)) => body.clone(),
+        _ => Vec::new(),
+    };
+    match (end.map(|at| &dot.events[at]), read_dot(input)) {
+        (None, None) => {}
+        (Some(Event::End { bare_newline }), Some((_, expected, bare))) => {
+            assert_eq!((body, *bare_newline), (expected, bare));
+        }
+        (found, expected) => panic!("{found:?} instead of {expected:?}"),
+    }
 });

@@ -1,22 +1,46 @@
-//! The index of a message does not depend on how it arrived, decodes to itself, and points into the message.
-
+//! The index of a message: the same however it arrived, stored and read back without loss, with every range inside the range of
+//! what holds it, and good enough to search by.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use store::mime::{Indexer, MessageIndex};
+use store::mime::search::{self, Scope};
+use store::mime::{Indexer, MessageIndex, Needle, limits};
 
 fuzz_target!(|data: &[u8]| {
-    let [piece, message @ ..] = data else { return };
-    let whole = Indexer::index(message);
+    let Some((cuts, message)) = fuzz::cuts(data) else {
+        return;
+    };
+    let index = Indexer::index(message);
     let mut indexer = Indexer::new();
-    for chunk in message.chunks(usize::from(*piece).max(1)) {
-        indexer.push(chunk);
-    }
-    assert_eq!(indexer.finish(), whole);
-    assert_eq!(MessageIndex::decode(&whole.encode(), 0).ok().as_ref(), Some(&whole));
-    assert_eq!(whole.size, message.len() as u64);
-    for part in &whole.parts {
+    cuts.of(message).for_each(|piece| indexer.push(piece));
+    assert_eq!(indexer.finish(), index);
+
+    let stored = index.encode();
+    assert_eq!(MessageIndex::decode(&stored, 0).as_ref(), Ok(&index));
+    assert_eq!(
+        MessageIndex::decode(&stored, 77),
+        Ok(index.clone().prepended(77))
+    );
+
+    assert_eq!(index.size, message.len() as u64);
+    assert!(index.parts.len() <= limits::PARTS_MAX);
+    for part in &index.parts {
         assert!(part.header.start <= part.header.end && part.header.end <= part.body.start);
-        assert!(part.body.start <= part.body.end && part.body.end <= whole.size);
+        assert!(part.body.start <= part.body.end && part.body.end <= index.size);
+        assert!(part.lines <= part.body_octets());
+        for child in index.children(part) {
+            assert!(part.body.start <= child.header.start && child.body.end <= part.body.end);
+        }
     }
+    assert!(index.preview.chars().count() <= limits::PREVIEW_CHARACTERS_MAX);
+    assert!(!index.preview.contains(['\r', '\n', '\0']));
+    let needle = Needle::new("x");
+    for scope in [Scope::Header, Scope::Body, Scope::Text] {
+        search::found_in(&index, message, scope, &needle);
+    }
+    let _ = (
+        index.section(&[1, 1]),
+        index.section(&[2, 1, 1]),
+        index.section(&[0]),
+    );
 });

@@ -1,17 +1,21 @@
-//! A PROXY header is read without panic, and what was read does not change when more octets follow.
-
+//! The PROXY header: every beginning of a header wants more, the whole is the same whatever follows it, and what is wrong
+//! stays wrong.
 #![no_main]
 
+use daemon::limits::PROXY_V2_OCTETS_MAX;
 use daemon::proxy::{Parsed, parse};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    let whole = parse(data);
-    if let Parsed::Header(_, octets) = whole {
-        assert!(octets <= data.len());
-        assert_eq!(parse(&data[..octets]), whole);
-        for end in 0..octets.min(64) {
-            assert_eq!(parse(&data[..end]), Parsed::More);
+fuzz_target!(|input: &[u8]| {
+    let mut earlier = Parsed::More;
+    for length in 0..=input.len() {
+        let parsed = parse(&input[..length]);
+        match (earlier, parsed) {
+            (Parsed::More, Parsed::More) => assert!(length <= PROXY_V2_OCTETS_MAX),
+            (Parsed::More, Parsed::Header(_, octets)) => assert_eq!(octets, length),
+            (Parsed::More, Parsed::Invalid) => {}
+            (decided, parsed) => assert_eq!(decided, parsed),
         }
+        earlier = parsed;
     }
 });
