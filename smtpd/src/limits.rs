@@ -1,10 +1,10 @@
 //! Every limit of this daemon that is not configuration, with its unit.
 
-/// A command line with its line end, where no AUTH is possible. RFC 5321 §4.5.3.1.4 asks for 512 octets; the extensions that we
+/// A command line without its line end, where no AUTH is possible. RFC 5321 §4.5.3.1.4 asks for 512 octets; the extensions that we
 /// announce add 69 to MAIL (RFC 1870 §3, RFC 3030 §3, RFC 6531 §3.1), and addresses in UTF-8 or with a source route are longer.
 pub const COMMAND_OCTETS_MAX: usize = 2048;
 
-/// A line of an AUTH dialogue with its line end (RFC 4954 §4).
+/// A line of an AUTH dialogue without its line end (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
 
 /// The name of a SASL mechanism (RFC 4422 §3.1).
