@@ -164,12 +164,8 @@ impl ImapSession {
             attributes.retain(|attribute| {
                 !matches!(attribute, Attribute::NonExistent | Attribute::NoSelect)
             });
-            if !subscribed
-                || !tree
-                    .mailboxes
-                    .get(&name)
-                    .is_some_and(|info| !info.no_select)
-            {
+            let info = tree.mailboxes.get(&name);
+            if !subscribed || info.is_none_or(|info| info.no_select) {
                 attributes.insert(0, Attribute::NoSelect);
             }
             out.put(&Response::Lsub {

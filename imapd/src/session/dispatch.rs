@@ -89,13 +89,10 @@ impl ImapSession {
         let command = Command::parse(verb, &mut request.arguments)?;
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
         self.catch_up(facts.asks).await?;
-        self.tell(
-            Facts {
-                tells: facts.tells.without_expunge(),
-                ..facts
-            },
-            out,
-        );
+        if facts.tells_first {
+            let tells = facts.tells.without_expunge();
+            self.tell(Facts { tells, ..facts }, out);
+        }
         let outcome = self.perform(&request.tag, command, out).await;
         if !matches!(outcome, Err(Reject::Disconnected)) {
             self.catch_up(false).await?;

@@ -33,6 +33,9 @@ pub struct Facts {
     pub needs: Needs,
     /// What may be told with it.
     pub tells: Tells,
+    /// News may be told before its own work. Not for STORE: in its silent form the client could not know whether flags
+    /// told meanwhile are from before or after the change, so they are told once, after.
+    pub tells_first: bool,
     /// Its answer must hold what other processes did just before: the store is asked, whether it has called or not.
     pub asks: bool,
     /// FETCH responses during it carry the UID (RFC 3501 §6.4.8).
@@ -46,6 +49,7 @@ pub struct Facts {
 const ANYWHERE: Facts = Facts {
     needs: Needs::Nothing,
     tells: Tells::All,
+    tells_first: true,
     asks: false,
     uid: false,
     private: false,
@@ -124,7 +128,13 @@ pub fn facts(verb: Verb) -> Facts {
         Verb::Fetch => BY_NUMBER,
         Verb::Store => Facts {
             writes: true,
+            tells_first: false,
             ..BY_NUMBER
+        },
+        Verb::UidStore => Facts {
+            writes: true,
+            tells_first: false,
+            ..BY_UID
         },
         Verb::Copy => MESSAGES,
         Verb::Move => Facts {
@@ -136,7 +146,7 @@ pub fn facts(verb: Verb) -> Facts {
             ..BY_UID
         },
         Verb::UidFetch | Verb::UidCopy => BY_UID,
-        Verb::UidStore | Verb::UidMove | Verb::UidExpunge => Facts {
+        Verb::UidMove | Verb::UidExpunge => Facts {
             writes: true,
             ..BY_UID
         },
