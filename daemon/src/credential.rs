@@ -6,8 +6,9 @@
 
 use std::num::NonZeroU32;
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::password_hash::{CustomizedPasswordHasher, Error, PasswordVerifier, Result as Hashed};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use store::{NewCredential, ScramKeys, ScramParameters};
 
@@ -16,6 +17,10 @@ use crate::secret::{Secret, random};
 
 /// Octets of the salt in an Argon2 hash (RFC 9106 §4).
 const HASH_SALT_OCTETS: usize = 16;
+
+/// What is reserved for the blocks of a hash. The C library hands memory back to the system at once only if it was more
+/// than 32 MiB; less it keeps, for each thread that ever verified a password. What is reserved and not used costs nothing.
+const HASH_OCTETS_RESERVED: usize = 33 * 1024 * 1024;
 
 /// Why a password cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +49,8 @@ pub fn derive(
 ) -> Result<NewCredential, PasswordError> {
     let password = prepare(password)?;
     let salt: [u8; HASH_SALT_OCTETS] = random();
-    let hash = argon2()
-        .hash_password_with_salt(password.expose(), &salt)
+    let hash = Argon2id
+        .hash_password_customized(password.expose(), &salt, None, None, Params::DEFAULT)
         .map_err(|_| PasswordError::Hash)?;
     let keys =
         scram.map(|parameters| scram_keys(&password, &parameters.salt, parameters.iterations));
@@ -69,9 +74,8 @@ pub(crate) fn prepare(password: &Secret) -> Result<Secret, PasswordError> {
 
 /// True if the prepared password has this hash. The hash names its own costs.
 pub(crate) fn verify(prepared: &Secret, password_hash: &str) -> bool {
-    argon2()
-        .verify_password(prepared.expose(), password_hash)
-        .is_ok()
+    PasswordHash::new(password_hash)
+        .is_ok_and(|hash| Argon2id.verify_password(prepared.expose(), &hash).is_ok())
 }
 
 /// The keys of a prepared password.
@@ -107,9 +111,43 @@ fn octets(text: &[u8]) -> [u8; 32] {
     octets
 }
 
-/// 19 MiB, two passes, one lane: what OWASP recommends at least.
-fn argon2() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+/// Argon2 in memory that goes back to the system afterwards. `Params::DEFAULT` is what OWASP recommends at least:
+/// 19 MiB, two passes, one lane.
+struct Argon2id;
+
+impl CustomizedPasswordHasher<PasswordHash> for Argon2id {
+    type Params = Params;
+
+    fn hash_password_customized(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        algorithm: Option<&str>,
+        version: Option<u32>,
+        params: Params,
+    ) -> Hashed<PasswordHash> {
+        let algorithm = algorithm.map_or(Ok(Algorithm::Argon2id), Algorithm::try_from)?;
+        let version = version.map_or(Ok(Version::V0x13), Version::try_from)?;
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = output
+            .get_mut(..params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN))
+            .ok_or(Error::OutputSize)?;
+        let mut blocks = Vec::with_capacity(HASH_OCTETS_RESERVED / Block::SIZE);
+        blocks.resize(params.block_count(), Block::new());
+        Argon2::new(algorithm, version, params.clone()).hash_password_into_with_memory(
+            password,
+            salt,
+            output,
+            &mut blocks,
+        )?;
+        Ok(PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&params)?,
+            salt: Some(Salt::new(salt)?),
+            hash: Some(Output::new(output)?),
+        })
+    }
 }
 
 #[cfg(test)]
