@@ -28,12 +28,15 @@ listen = ["127.0.0.1:{smtp}"]
 submission = []
 submissions = []
 transactions_max = 1000000
+metrics = "off"
 [imapd]
 listen = ["127.0.0.1:{imap}"]
 listen_tls = []
+metrics = "off"
 [pop3d]
 listen = ["127.0.0.1:{pop3}"]
 listen_tls = []
+metrics = "off"
 """
 
 
@@ -51,10 +54,10 @@ class Pennyblack:
 
     def start(self, accounts):
         """Makes these accounts, {name: password}, and starts all daemons; ready to be used when it returns."""
-        (self.directory / "data").mkdir(parents=True)
+        self.directory.mkdir()
         self.config.write_text(
             CONFIG.format(directory=self.directory, smtp=self.smtp_port, imap=self.imap_port, pop3=self.pop3_port), encoding="utf-8")
-        self._mailctl("domain", "add", DOMAIN)
+        self._mailctl("init", "--domain", DOMAIN)
         with concurrent.futures.ThreadPoolExecutor(max_workers=4) as workers:
             list(workers.map(self._add_account, accounts.items()))
         for daemon in DAEMONS:
