@@ -13,7 +13,7 @@ use crate::limits::FETCH_BATCH;
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
-use crate::view::View;
+use crate::view::{Row, View};
 
 impl ImapSession {
     pub(crate) async fn fetch(
@@ -44,18 +44,8 @@ impl ImapSession {
         let (mut fetched, mut gone) = (0, 0);
         let mut positions = positions.into_iter().flatten().peekable();
         while positions.peek().is_some() {
-            let batch: Vec<usize> = positions.by_ref().take(FETCH_BATCH).collect();
-            if plan.sets_seen && !view.read_only {
-                mark_seen(&batches.reader, view, &batch).await?;
-            }
-            let rows = batch
-                .into_iter()
-                .filter_map(|position| Some((position, view.rows().at(position)?)));
-            let wanted =
-                rows.filter(|(_, row)| plan.changed_since.is_none_or(|since| row.modseq > since));
-            let messages: Vec<Message> = wanted
-                .filter_map(|(position, row)| Message::new(position, row))
-                .collect();
+            let batch = positions.by_ref().take(FETCH_BATCH).collect();
+            let messages = prepare(&batches, view, batch).await?;
             fetched += messages.len() as u64;
             gone += batches.answer(messages, view, out).await?;
         }
@@ -67,6 +57,27 @@ impl ImapSession {
             Ok(Done::text("FETCH completed"))
         }
     }
+}
+
+/// Leaves out what has not changed since, and sets \Seen on the rest where the plan does: in this order, because setting
+/// it is a change.
+async fn prepare(
+    batches: &Batches<'_>,
+    view: &mut View,
+    mut positions: Vec<usize>,
+) -> Result<Vec<Message>, Reject> {
+    let plan = batches.plan;
+    if let Some(since) = plan.changed_since {
+        let changed = |row: Row| row.modseq > since;
+        positions.retain(|&position| view.rows().at(position).is_some_and(changed));
+    }
+    if plan.sets_seen && !view.read_only {
+        mark_seen(&batches.reader, view, &positions).await?;
+    }
+    let rows = positions
+        .into_iter()
+        .filter_map(|position| Message::new(position, view.rows().at(position)?));
+    Ok(rows.collect())
 }
 
 /// Sets \Seen where it is not; the responses that follow tell it (RFC 3501 §6.4.5).

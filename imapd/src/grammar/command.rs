@@ -451,8 +451,8 @@ mod tests {
             if let Ok(mut request) = Request::parse(&input) && let Ok(verb) = request.verb {
                 let _ = Command::parse(verb, &mut request.arguments);
             }
-            let _ = super::super::append::Start::parse(&input);
-            let _ = super::super::append::Item::parse_next(&input);
+            let _ = crate::grammar::append::Start::parse(&input);
+            let _ = crate::grammar::append::Item::parse_next(&input);
         }
 
         #[test]

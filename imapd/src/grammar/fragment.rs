@@ -4,7 +4,7 @@
 //! whatever the line says, because RFC 7888 §3 obliges the receiver to, and because only so the session knows after any
 //! error where the next command begins. The octets of a literal are never looked at here.
 //!
-//! This file does not bound anything; [`super::super::session::intake`] does, with the limits of the session's state.
+//! This file does not bound anything; `session::intake` does, with the limits of the session's state.
 
 /// The announcement of a literal at the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
