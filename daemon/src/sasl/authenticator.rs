@@ -146,10 +146,7 @@ impl Authenticator {
         let (login, prepared) = (login.cloned(), prepared.clone());
         let dummy = self.0.dummy_hash.clone();
         self.hash(move || {
-            let candidates = login
-                .as_ref()
-                .map(|login| candidates(login, &prepared))
-                .unwrap_or_default();
+            let candidates = candidates(login.as_ref(), &prepared);
             if candidates.is_empty() {
                 verify(&prepared, &dummy);
                 return None;
@@ -323,16 +320,22 @@ pub(super) fn is_same_user(one: &str, other: &str) -> bool {
 
 /// The credentials that may have this password, as index and hash. With many app passwords the SCRAM keys, which share one
 /// salt, tell which it is at the price of one derivation, instead of one hash for each.
-fn candidates(login: &Login, prepared: &Secret) -> Vec<(usize, String)> {
-    let all = || login.credentials.iter().enumerate();
-    let wanted = (login.credentials.len() > 1)
-        .then(|| scram_keys(prepared, &login.scram_salt, login.scram_iterations));
-    let may_be = |keys: Option<&ScramKeys>| match (keys, &wanted) {
-        (Some(keys), Some(wanted)) => crate::secret::same(&keys.stored_key, &wanted.stored_key),
+///
+/// The price is paid for every name, or time would tell who has app passwords.
+fn candidates(login: Option<&Login>, prepared: &Secret) -> Vec<(usize, String)> {
+    let wanted = match login {
+        Some(login) => scram_keys(prepared, &login.scram_salt, login.scram_iterations),
+        None => scram_keys(prepared, &[0; SCRAM_SALT_OCTETS], SCRAM_ITERATIONS),
+    };
+    let credentials = login.map_or(&[][..], |login| &login.credentials);
+    let may_be = |keys: Option<&ScramKeys>| match keys {
+        Some(keys) if credentials.len() > 1 => {
+            crate::secret::same(&keys.stored_key, &wanted.stored_key)
+        }
         _ => true,
     };
-    all()
-        .filter(|(_, credential)| may_be(credential.scram.as_ref()))
+    let all = credentials.iter().enumerate();
+    all.filter(|(_, credential)| may_be(credential.scram.as_ref()))
         .map(|(index, credential)| (index, credential.password_hash.clone()))
         .collect()
 }
