@@ -91,6 +91,9 @@ pub struct Stored {
     pub modified: Vec<Uid>,
     /// The mailbox's keyword names now.
     pub keywords: Vec<String>,
+    /// The mod-sequences that this call gave, ascending: one for each transaction that changed something. Nobody else's
+    /// change has one of them.
+    pub given: Vec<ModSeq>,
 }
 
 const STATE: &str = "SELECT uid, modseq, flags, keywords FROM entry";
@@ -262,6 +265,7 @@ impl Store {
             stored.entries.extend(part.entries);
             stored.modified.extend(part.modified);
             stored.keywords = part.keywords;
+            stored.given.extend(part.given);
         }
         Ok(stored)
     }
@@ -391,6 +395,7 @@ fn store_batch(
     }
     drop(select);
     if changed {
+        stored.given.push(row.modseq);
         row.close(tx)?;
     }
     Ok(stored)
