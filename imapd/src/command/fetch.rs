@@ -101,7 +101,6 @@ async fn mark_seen(reader: &Reader, view: &mut View, positions: &[usize]) -> Res
         .store
         .store_flags(reader.account, reader.mailbox, &unseen, &change, None)
         .await?;
-    view.learn_keywords(&stored.keywords);
-    view.apply_own(&stored.entries);
+    view.apply_own(&stored);
     Ok(())
 }

@@ -33,12 +33,11 @@ impl ImapSession {
         let stored = store
             .store_flags(view.account, view.mailbox, &uids, &change, unchanged_since)
             .await?;
-        view.learn_keywords(&stored.keywords);
         if command.silent && !condstore {
-            let named = named_keywords(view, &change.keywords);
-            view.apply_silent(&stored.entries, |row| expected(row, &change, named));
+            let named = named_keywords(&stored.keywords, &change.keywords);
+            view.apply_silent(&stored, |row| expected(row, &change, named));
         } else {
-            view.apply_own(&stored.entries);
+            view.apply_own(&stored);
             // The client wants the flags of all (RFC 3501), or their mod-sequences even if silent (RFC 7162 §3.1.3).
             stored
                 .entries
@@ -104,8 +103,8 @@ pub(crate) fn system_bit(flag: SystemFlag) -> Flags {
     }
 }
 
-fn named_keywords(view: &View, names: &[String]) -> Keywords {
-    let known = view.keywords().iter().enumerate();
+fn named_keywords(known: &[String], names: &[String]) -> Keywords {
+    let known = known.iter().enumerate();
     let named =
         known.filter(|(_, known)| names.iter().any(|name| name.eq_ignore_ascii_case(known)));
     Keywords(named.fold(0, |bits, (bit, _)| bits | 1 << bit))

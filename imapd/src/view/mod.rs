@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use store::{
-    AccountId, Changes, EntryState, Flags, Keywords, MailboxId, MailboxInfo, ModSeq, Snapshot, Uid,
-    UidValidity,
+    AccountId, Changes, EntryState, Flags, Keywords, MailboxId, MailboxInfo, ModSeq, Snapshot,
+    Stored, Uid, UidValidity,
 };
 
 pub use rows::{Row, Rows};
@@ -248,40 +248,41 @@ impl View {
         }
     }
 
-    /// Names of keywords learnt from the answer to this session's own change.
-    pub fn learn_keywords(&mut self, keywords: &[String]) {
-        if keywords.len() > self.keywords.len() {
-            self.keywords = keywords.to_vec();
+    /// Takes in the outcome of this session's own STORE or FETCH, to be told by [`Self::tell`].
+    pub fn apply_own(&mut self, stored: &Stored) {
+        self.learn(stored);
+        for state in &stored.entries {
+            self.take_state(state);
         }
     }
 
     /// Takes in the outcome of this session's own silent STORE. What the client can work out by itself is not told:
     /// only a row that differs from `expected` is (RFC 3501 §6.4.6).
-    pub fn apply_silent(
-        &mut self,
-        states: &[EntryState],
-        expected: impl Fn(Row) -> (Flags, Keywords),
-    ) {
-        for state in states {
+    pub fn apply_silent(&mut self, stored: &Stored, expected: impl Fn(Row) -> (Flags, Keywords)) {
+        self.learn(stored);
+        for state in &stored.entries {
             let row = Row::from(state);
             let Some(position) = self.rows.position(row.uid) else {
                 continue;
             };
-            let as_expected = self
-                .rows
-                .at(position)
-                .is_some_and(|known| expected(known) == (row.flags, row.keywords));
+            let known = self.rows.at(position).map(&expected);
             self.rows.set(position, row);
-            if !as_expected {
+            if known != Some((row.flags, row.keywords)) {
                 self.changed.insert(row.uid);
             }
         }
     }
 
-    /// Takes in the outcome of this session's own STORE or FETCH, to be told by [`Self::tell`].
-    pub fn apply_own(&mut self, states: &[EntryState]) {
-        for state in states {
-            self.take_state(state);
+    /// As long as this session's own changes follow without a gap, nobody else's lie between: the store need not be
+    /// asked for them again.
+    fn learn(&mut self, stored: &Stored) {
+        if stored.keywords.len() > self.keywords.len() {
+            self.keywords.clone_from(&stored.keywords);
+        }
+        for given in &stored.given {
+            if given.0 == self.modseq.0 + 1 {
+                self.modseq = *given;
+            }
         }
     }
 

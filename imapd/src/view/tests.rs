@@ -54,6 +54,14 @@ fn changes(modseq: u64, changed: &[EntryState], vanished: &[u32]) -> Changes {
     }
 }
 
+fn stored(entries: &[EntryState]) -> Stored {
+    Stored {
+        entries: entries.to_vec(),
+        given: entries.iter().map(|state| state.modseq).collect(),
+        ..Stored::default()
+    }
+}
+
 const PLAIN: Manner = Manner {
     expunge: true,
     condstore: false,
@@ -150,10 +158,10 @@ fn a_silent_store_is_told_only_where_others_interfered() {
     let mut view = view(&[1, 2]);
     let add_seen = |row: Row| (row.flags | Flags::SEEN, row.keywords);
     view.apply_silent(
-        &[
+        &stored(&[
             state(1, 5, Flags::SEEN),
             state(2, 5, Flags::SEEN | Flags::FLAGGED),
-        ],
+        ]),
         add_seen,
     );
     assert_eq!(
@@ -220,4 +228,13 @@ fn an_empty_mailbox_has_no_numbers() {
         view.resolve(Numbering::Sequence, &set("1:*")),
         Err(NoSuchNumber)
     );
+}
+
+#[test]
+fn own_changes_are_not_asked_for_unless_others_lie_between() {
+    let mut view = view(&[1, 2]);
+    view.apply_own(&stored(&[state(1, 2, Flags::SEEN)]));
+    assert_eq!(view.modseq(), ModSeq(2));
+    view.apply_own(&stored(&[state(2, 4, Flags::SEEN)]));
+    assert_eq!(view.modseq(), ModSeq(2));
 }
