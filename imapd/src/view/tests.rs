@@ -1,3 +1,10 @@
+//! The view as a table of changes and of what is told for them.
+
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "positions come as ranges, also when there is one"
+)]
+
 use daemon::session::Output;
 use store::{
     Changes, EntryState, Flags, Keywords, MailboxInfo, ModSeq, Snapshot, Uid, UidValidity,
