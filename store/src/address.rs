@@ -79,9 +79,10 @@ impl Address {
 pub fn normal_domain(domain: &str) -> Result<String> {
     let trimmed = domain.strip_suffix('.').unwrap_or(domain);
     let ascii = idna::domain_to_ascii_strict(trimmed)
-        .map_err(|_| invalid(domain, "the domain is not a valid name"))?;
+        .map_err(|_| Error::Invalid(format!("{domain:?} is not a domain name")))?;
     if ascii.is_empty() || ascii.len() > DOMAIN_OCTETS_MAX {
-        return Err(invalid(domain, "the domain must have 1 to 255 octets"));
+        let text = format!("{domain:?} is not a domain name: it must have 1 to 255 octets");
+        return Err(Error::Invalid(text));
     }
     Ok(ascii)
 }
