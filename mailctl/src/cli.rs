@@ -233,7 +233,7 @@ pub enum Account {
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Refuse login and mail for an account, and keep all it has.
+    /// Refuse login to an account. It keeps all it has, and still gets mail.
     Disable {
         /// Any of its addresses.
         address: String,

@@ -7,7 +7,7 @@ use store::Address;
 
 use crate::answer::Answer;
 use crate::cli::Alias;
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Failure, Kind, Outcome};
 use crate::office::{Office, parse_address};
 
 /// An alias or a catch-all as it is printed.
@@ -27,10 +27,7 @@ pub async fn run(command: Alias, office: &Office) -> Outcome<Answer> {
 }
 
 async fn add(office: &Office, address: &str, targets: &[String]) -> Outcome<Answer> {
-    let targets = targets
-        .iter()
-        .map(|target| parse_address(target))
-        .collect::<Outcome<Vec<Address>>>()?;
+    let targets = parse_targets(targets)?;
     match (address.strip_prefix('@'), targets.as_slice()) {
         (None, targets) => {
             office
@@ -38,7 +35,12 @@ async fn add(office: &Office, address: &str, targets: &[String]) -> Outcome<Answ
                 .add_alias(&parse_address(address)?, targets)
                 .await?
         }
-        (Some(domain), [target]) => office.store.set_catch_all(domain, Some(target)).await?,
+        (Some(domain), [target]) => {
+            if office.store.domain(domain).await?.catch_all.is_some() {
+                return Err(Failure::new(Kind::Conflict, "catch-all exists already"));
+            }
+            office.store.set_catch_all(domain, Some(target)).await?
+        }
         (Some(_), _) => {
             let next = "Make an alias with these targets, and the catch-all lead to it.";
             return Err(Failure::failed("a catch-all has one target").next(next));
@@ -53,6 +55,18 @@ async fn add(office: &Office, address: &str, targets: &[String]) -> Outcome<Answ
             targets
         }),
     ))
+}
+
+/// The targets, each once.
+fn parse_targets(targets: &[String]) -> Outcome<Vec<Address>> {
+    let mut parsed: Vec<Address> = Vec::with_capacity(targets.len());
+    for target in targets {
+        let target = parse_address(target)?;
+        if !parsed.contains(&target) {
+            parsed.push(target);
+        }
+    }
+    Ok(parsed)
 }
 
 async fn list(office: &Office) -> Outcome<Answer> {
@@ -85,7 +99,12 @@ async fn list(office: &Office) -> Outcome<Answer> {
 
 async fn remove(office: &Office, address: &str) -> Outcome<Answer> {
     match address.strip_prefix('@') {
-        Some(domain) => office.store.set_catch_all(domain, None).await?,
+        Some(domain) => {
+            if office.store.domain(domain).await?.catch_all.is_none() {
+                return Err(Failure::new(Kind::NotFound, "catch-all not found"));
+            }
+            office.store.set_catch_all(domain, None).await?
+        }
         None => {
             office
                 .store

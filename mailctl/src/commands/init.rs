@@ -6,13 +6,13 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use daemon::config::Config;
 use serde_json::json;
 use store::{Address, NewAccount, normal_domain};
 
-use super::{credential, runtime};
+use super::{credential, runtime, toml_string};
 use crate::answer::Answer;
 use crate::cli::{Global, Init};
 use crate::fail::{Failure, Kind, Outcome};
@@ -92,10 +92,8 @@ fn new_config(options: &Init, global: &Global) -> Outcome<(Config, String)> {
         "Name of this server (mail.example.org)",
         None,
     )?;
-    let data_dir = options
-        .data_dir
-        .clone()
-        .map(|dir| dir.display().to_string());
+    // In the file a relative path would mean another directory than on the command line.
+    let data_dir = options.data_dir.as_ref().map(absolute).transpose()?;
     let data_dir = given_or_asked(
         data_dir,
         "--data-dir",
@@ -104,10 +102,14 @@ fn new_config(options: &Init, global: &Global) -> Outcome<(Config, String)> {
     )?;
     let text = TEMPLATE
         .replace("@hostname@", &hostname)
-        .replace("@data_dir@", &data_dir);
+        .replace("@data_dir@", &toml_string(&data_dir));
     let config = Config::parse(&global.config, &text);
     let config = config.map_err(|faults| Failure::new(Kind::Configuration, faults.to_string()))?;
     Ok((config, text))
+}
+
+fn absolute(dir: &PathBuf) -> Outcome<String> {
+    Ok(std::path::absolute(dir)?.display().to_string())
 }
 
 fn first_domain(options: &Init) -> Outcome<Option<String>> {
@@ -170,11 +172,11 @@ fn make_data_dir(dir: &Path, owner: &str) -> Outcome<()> {
     if dir.exists() {
         return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed)?;
+    // Those above it are not ours to close: its owner has to get through them.
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    DirBuilder::new().mode(0o700).create(dir).map_err(failed)?;
     if !owner::give_to(dir, owner)? {
         eprintln!(
             "mailctl: there is no user {owner}: the data will be root's, and the daemons will run as root."

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write as _};
 
+use base64::Engine as _;
 use serde::Serialize;
+use serde_json::json;
 use store::mime::decode::encoded_words;
 use store::{AccountId, ENTRIES_MAX, Entry, Flags, MailboxId, READ_OCTETS_MAX, SnapshotMode, Uid};
 
@@ -28,7 +30,7 @@ struct Shown {
 }
 
 /// Runs a `message` command.
-pub async fn run(command: Message, office: &Office) -> Outcome<Answer> {
+pub async fn run(command: Message, office: &Office, json: bool) -> Outcome<Answer> {
     match command {
         Message::List {
             account,
@@ -39,7 +41,7 @@ pub async fn run(command: Message, office: &Office) -> Outcome<Answer> {
             account,
             uid,
             mailbox,
-        } => show(office, &account, uid, &mailbox).await,
+        } => show(office, &account, uid, &mailbox, json).await,
     }
 }
 
@@ -131,8 +133,14 @@ fn flag_names(flags: Flags) -> Vec<&'static str> {
         .collect()
 }
 
-/// Prints the octets as they are, a piece at a time; with --json too, since a message is not JSON.
-async fn show(office: &Office, account: &str, uid: u32, mailbox: &str) -> Outcome<Answer> {
+/// Prints the octets as they are, a piece at a time; with --json in base64, since a message need not be text.
+async fn show(
+    office: &Office,
+    account: &str,
+    uid: u32,
+    mailbox: &str,
+    json: bool,
+) -> Outcome<Answer> {
     let account = office.account(account).await?.id;
     let mailbox = office.store.mailbox(account, mailbox).await?.id;
     let no_such = || {
@@ -146,6 +154,7 @@ async fn show(office: &Office, account: &str, uid: u32, mailbox: &str) -> Outcom
         .await?
         .pop()
         .ok_or_else(no_such)?;
+    let mut whole = Vec::new();
     let mut offset = 0;
     while offset < entry.size {
         let end = entry.size.min(offset + READ_OCTETS_MAX);
@@ -153,8 +162,20 @@ async fn show(office: &Office, account: &str, uid: u32, mailbox: &str) -> Outcom
             .store
             .read_octets(account, mailbox, uid, offset..end)
             .await?;
-        io::stdout().write_all(&piece)?;
+        match json {
+            true => whole.extend_from_slice(&piece),
+            false => io::stdout().write_all(&piece)?,
+        }
         offset += piece.len() as u64;
     }
-    Ok(Answer::silent())
+    if !json {
+        return Ok(Answer::silent());
+    }
+    let mut shown = describe(office, account, mailbox, &[uid]).await?;
+    let shown = shown.pop().ok_or_else(no_such)?;
+    let content = base64::engine::general_purpose::STANDARD.encode(whole);
+    Ok(Answer::done(
+        "",
+        json!({ "message": shown, "base64": content }),
+    ))
 }

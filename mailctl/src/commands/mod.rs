@@ -41,6 +41,11 @@ pub fn run(cli: Cli) -> Outcome<Answer> {
     }
 }
 
+/// A TOML basic string; JSON's escapes are a part of TOML's.
+pub fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// A runtime on this thread: a command waits for one thing at a time.
 pub fn runtime() -> Outcome<Runtime> {
     let runtime = Builder::new_current_thread().enable_all().build();
@@ -56,7 +61,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::AppPassword(command) => app_password::run(command, &office).await,
             Command::Alias(command) => alias::run(command, &office).await,
             Command::Mailbox(command) => mailbox::run(command, &office).await,
-            Command::Message(command) => message::run(command, &office).await,
+            Command::Message(command) => message::run(command, &office, global.json).await,
             Command::Queue(command) => queue::run(command, &office).await,
             Command::Check => check::run(&office).await,
             Command::Serve(_) | Command::Config(_) | Command::Init(_) | Command::Try(_) => {

@@ -11,7 +11,7 @@ use daemon::config::Config;
 use daemon::secret::Secret;
 use store::{Error, NewAccount};
 
-use crate::commands::set_password;
+use crate::commands::{set_password, toml_string};
 use crate::fail::{Failure, Kind, Outcome};
 use crate::office::{Office, load_config, open_store, parse_address};
 use crate::owner;
@@ -200,9 +200,4 @@ listen_tls = ["{pop3s}"]
 metrics = "off"
 "#
     )
-}
-
-/// A TOML basic string; JSON's escapes are a part of TOML's.
-fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

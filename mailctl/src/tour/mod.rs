@@ -171,10 +171,12 @@ impl Place {
         }
     }
 
-    /// After a failure what there is to look at stays.
+    /// After a failure what there is to look at stays: the logs, if it came to any.
     fn leave(self, well: bool) {
-        if let (Place::Scratch(dir), false) = (self, well) {
-            let _ = dir.keep();
+        if let (Place::Scratch(dir), false) = (self, well)
+            && dir.path().join("smtpd.log").exists()
+        {
+            eprintln!("mailctl: the logs are in {}", dir.keep().display());
         }
     }
 

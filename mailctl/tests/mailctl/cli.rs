@@ -31,6 +31,28 @@ fn init_makes_a_server_that_can_be_administered() {
 }
 
 #[test]
+fn init_closes_the_data_directory_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::empty();
+    let data = scratch.path("a \"quoted\" place/data");
+    let path = data.display().to_string();
+    let run = scratch.run(&[
+        "init",
+        "--hostname",
+        "mail.example.test",
+        "--data-dir",
+        &path,
+    ]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let mode = |dir: &std::path::Path| {
+        let metadata = std::fs::metadata(dir).expect("a directory");
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&data), 0o700);
+    assert_ne!(mode(data.parent().expect("a parent")), 0o700);
+}
+
+#[test]
 fn init_changes_nothing_that_is_there() {
     let scratch = Scratch::with_domain();
     let before = std::fs::read(scratch.path("pennyblack.toml")).expect("a file");
@@ -110,6 +132,7 @@ fn exit_codes_tell_what_went_wrong() {
         ),
         (3, &["message", "show", "alice@example.test", "1"]),
         (3, &["queue", "show", "0000000000000"]),
+        (3, &["alias", "remove", "@example.test"]),
         (4, &["domain", "add", "EXAMPLE.test"]),
         (4, &["domain", "remove", "example.test", "--yes"]),
         (4, &["account", "add", "alice@example.test", "--generate"]),
