@@ -6,6 +6,7 @@ import fnmatch
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def main():
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="pennyblack-bench-", dir=options.scratch))
     scratch.chmod(0o755)  # the mail user and postfix must get to their directories
     servers = [_server(name, scratch, options) for name in names]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # by way of the `finally` that stops the servers
     results = Results(machine.facts(scratch), {server.key: f"{server.name} {server.versions()}" for server in servers}, plan)
     try:
         _measure(servers, cases, plan, results)

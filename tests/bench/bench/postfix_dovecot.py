@@ -10,9 +10,7 @@ setting that is not a default was chosen is said beside it and in README.md.
 import os
 import pathlib
 import pwd
-import shutil
 import subprocess
-import time
 
 from . import process
 

@@ -11,6 +11,7 @@ from .case import HIGHER
 
 OURS = "pennyblack"
 MIB = 1 << 20
+REST_MIB_GOAL = 20  # of each of our daemons before any load
 
 
 class Results:
@@ -94,6 +95,10 @@ class Results:
             kind = "VmRSS" if server == OURS else "PSS of all processes"
             lines = [[f"{server}: {kind}, MiB", *daemons]]
             lines += [[moment, *(f"{resident[daemon] / MIB:.1f}" for daemon in daemons)] for moment, resident in looks]
+            if server == OURS:
+                at_rest = looks[0][1]
+                lines.append([f"goal at rest: below {REST_MIB_GOAL}",
+                              *("ok" if at_rest[daemon] < REST_MIB_GOAL * MIB else "MISSED" for daemon in daemons)])
             tables.append(_table(lines))
         return "\n\n".join(tables)
 
