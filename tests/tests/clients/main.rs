@@ -139,12 +139,13 @@ fn certificate(server: &Server) -> String {
 
 /// A configuration of getmail that fetches what is new from a listener into files of their own in `directory`.
 ///
-/// It hands each message to a program, for it refuses to write files as root.
+/// It hands each message to a program, for it refuses to write files as root. The program takes its time to end: getmail
+/// sometimes waits for ever for a child that has ended before it began to wait.
 fn getmail(server: &Server, listener: Listener, mailbox: &str, directory: &Path) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::create_dir_all(directory).unwrap();
     let keep = format!(
-        "#!/bin/sh\ncat > \"$(mktemp {}/XXXXXXXX)\"\n",
+        "#!/bin/sh\ncat > \"$(mktemp {}/XXXXXXXX)\"\nsleep 0.3\n",
         directory.display()
     );
     let keep = file(server, "keep", keep.as_bytes());
