@@ -353,8 +353,17 @@ async fn mailboxes_are_created_renamed_and_removed_with_their_levels() {
             "a mailbox cannot become its own inferior"
         ))
     );
+    let middle = fixture.info("x/y/b").await;
     store.delete_mailbox(alice, "x/y/b").await.expect("delete");
-    assert!(fixture.info("x/y/b").await.no_select);
+    let level = fixture.info("x/y/b").await;
+    assert!(level.no_select);
+    assert_ne!(level.id, middle.id);
+    assert_eq!(
+        store
+            .create_mailbox(alice, "x/y/b", Some(SpecialUse::Trash))
+            .await,
+        Err(Error::Exists("mailbox of this special use"))
+    );
     assert_eq!(
         store.delete_mailbox(alice, "x/y/b").await,
         Err(Error::HasChildren)

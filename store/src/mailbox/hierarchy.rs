@@ -53,11 +53,10 @@ impl Store {
         self.write(move |tx| {
             let mailbox = info(tx.connection, account, mailbox.id)?;
             while expunge::drop_entries(tx, account, mailbox.id)? > 0 {}
+            tx.connection
+                .execute("DELETE FROM mailbox WHERE id = ?1", [mailbox.id])?;
             if has_inferiors(mailbox.name.clone())(tx.connection, account)? {
-                retire(tx.connection, mailbox.id)?;
-            } else {
-                tx.connection
-                    .execute("DELETE FROM mailbox WHERE id = ?1", [mailbox.id])?;
+                insert_level(tx, account, &mailbox.name)?;
             }
             tx.touched(account, mailbox.id);
             tx.touched_account(account);
@@ -186,16 +185,9 @@ fn insert(
     name: &str,
     special_use: Option<SpecialUse>,
 ) -> Result<MailboxId> {
-    let sql = "SELECT count(*), coalesce(sum(special_use = ?2), 0) FROM mailbox WHERE account = ?1";
-    let wanted = special_use.map(SpecialUse::name);
-    let (count, taken): (i64, i64) =
-        tx.connection
-            .query_row(sql, params![account, wanted], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-    if taken > 0 {
-        return Err(Error::Exists("mailbox of this special use"));
-    }
+    let wanted = free_use(tx.connection, account, special_use)?;
+    let sql = "SELECT count(*) FROM mailbox WHERE account = ?1";
+    let count: i64 = tx.connection.query_row(sql, [account], |row| row.get(0))?;
     if count >= MAILBOXES_MAX {
         return Err(Error::Limit("mailboxes"));
     }
@@ -206,6 +198,20 @@ fn insert(
         .execute(sql, params![account, name, uid_validity, wanted])?;
     tx.touched_account(account);
     Ok(MailboxId(tx.connection.last_insert_rowid()))
+}
+
+/// The name of a special use that no mailbox of the account has yet.
+fn free_use(
+    connection: &Connection,
+    account: AccountId,
+    special_use: Option<SpecialUse>,
+) -> Result<Option<&'static str>> {
+    let wanted = special_use.map(SpecialUse::name);
+    let sql = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE account = ?1 AND special_use = ?2)";
+    if connection.query_row(sql, params![account, wanted], |row| row.get(0))? {
+        return Err(Error::Exists("mailbox of this special use"));
+    }
+    Ok(wanted)
 }
 
 fn take_uid_validity(connection: &Connection, account: AccountId) -> Result<u32> {
@@ -229,20 +235,21 @@ fn revive(
     if !there.no_select {
         return Err(Error::Exists("mailbox"));
     }
+    let wanted = free_use(tx.connection, account, special_use)?;
     let uid_validity = take_uid_validity(tx.connection, account)?;
     let sql = "UPDATE mailbox SET no_select = 0, uid_validity = ?2, special_use = ?3 WHERE id = ?1";
-    tx.connection.execute(
-        sql,
-        params![there.id, uid_validity, special_use.map(SpecialUse::name)],
-    )?;
+    tx.connection
+        .execute(sql, params![there.id, uid_validity, wanted])?;
     tx.touched_account(account);
     info(tx.connection, account, there.id)
 }
 
-/// Leaves only the name, because there are mailboxes below it.
-fn retire(connection: &Connection, mailbox: MailboxId) -> Result<()> {
-    let sql = "UPDATE mailbox SET no_select = 1, special_use = NULL, uid_next = 1, recent_from = 1, keywords = '' WHERE id = ?1";
-    connection.execute(sql, [mailbox])?;
+/// Puts in a name alone, in place of a removed mailbox with mailboxes below it. Its number is a new one: whoever had the
+/// old one open must not find what a later CREATE of the name brings.
+fn insert_level(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<()> {
+    let level = insert(tx, account, name, None)?;
+    tx.connection
+        .execute("UPDATE mailbox SET no_select = 1 WHERE id = ?1", [level])?;
     Ok(())
 }
 
