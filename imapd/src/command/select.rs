@@ -1,4 +1,4 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.8).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.8, §3.2.11).
 
 use daemon::session::Output;
 use store::{Flags, SnapshotMode};
@@ -20,7 +20,14 @@ impl ImapSession {
         out: &mut Output,
     ) -> Outcome {
         // "If the SELECT fails, no mailbox is selected" (RFC 3501 §6.3.1), whatever was before.
-        self.state.unselect();
+        if self.state.selected().is_some() {
+            self.state.unselect();
+            out.put(&Response::Untagged(
+                Condition::Ok,
+                Some(Code::Closed),
+                "Previous mailbox closed".to_owned(),
+            ));
+        }
         let (user, store) = (self.user()?, self.store());
         let info = store.mailbox(user.account, name).await?;
         if info.no_select {

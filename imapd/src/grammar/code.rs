@@ -28,6 +28,8 @@ pub enum Code {
     Capability(String),
     /// CLIENTBUG
     ClientBug,
+    /// CLOSED (RFC 7162 §3.2.11)
+    Closed,
     /// CONTACTADMIN
     ContactAdmin,
     /// COPYUID (RFC 4315 §3)
@@ -106,6 +108,7 @@ impl Code {
             Self::Cannot => words(&["CANNOT"]),
             Self::Capability(list) => words(&["CAPABILITY ", list]),
             Self::ClientBug => words(&["CLIENTBUG"]),
+            Self::Closed => words(&["CLOSED"]),
             Self::ContactAdmin => words(&["CONTACTADMIN"]),
             Self::ExpungeIssued => words(&["EXPUNGEISSUED"]),
             Self::HasChildren => words(&["HASCHILDREN"]),
