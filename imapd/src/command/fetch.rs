@@ -23,7 +23,7 @@ impl ImapSession {
         fetch: Fetch,
         out: &mut Output,
     ) -> Outcome {
-        let plan = Plan::new(fetch, numbering == Numbering::Uid);
+        let plan = Plan::new(fetch, numbering == Numbering::Uid, self.condstore);
         if plan.enables_condstore() {
             self.enable_condstore(out);
         }

@@ -21,13 +21,15 @@ impl Plan {
     /// Works out what `fetch` needs.
     ///
     /// A UID command answers with UIDs (RFC 3501 §6.4.8), CHANGEDSINCE with mod-sequences (RFC 7162 §3.1.4.1), whether
-    /// they were asked for or not.
-    pub fn new(fetch: Fetch, with_uid: bool) -> Self {
+    /// they were asked for or not. Flags come with mod-sequences once the client has used CONDSTORE (RFC 7162 §3.1, "all
+    /// subsequent untagged FETCH responses").
+    pub fn new(fetch: Fetch, with_uid: bool, condstore: bool) -> Self {
         let mut items = fetch.items;
         if with_uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
-        if fetch.changed_since.is_some() && !items.contains(&Item::ModSeq) {
+        let tells_flags = condstore && items.contains(&Item::Flags);
+        if (fetch.changed_since.is_some() || tells_flags) && !items.contains(&Item::ModSeq) {
             items.push(Item::ModSeq);
         }
         let any = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
@@ -60,6 +62,7 @@ mod tests {
         Plan::new(
             Fetch::parse(&mut Cursor::new(text.as_bytes())).unwrap(),
             true,
+            false,
         )
     }
 
