@@ -7,6 +7,8 @@
 use super::cursor::{Cursor, Malformed, Parsed, is_list_char};
 use super::{quote, utf7};
 
+/// The one spelling of INBOX.
+const INBOX: &str = "INBOX";
 /// Between the levels of a mailbox name.
 pub const SEPARATOR: char = '/';
 
@@ -55,6 +57,11 @@ pub fn canonical(name: String) -> String {
     }
 }
 
+fn is_inbox_or_below(name: &str) -> bool {
+    let rest = name.strip_prefix(INBOX);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
+}
+
 /// To the wire, for a client that reads modified UTF-7.
 pub fn encode(name: &str, into: &mut Vec<u8>) {
     let mut wire = Vec::with_capacity(name.len());
@@ -94,7 +101,16 @@ impl Pattern {
             *start = true;
         }
         self.skip_wildcards(&mut reached);
-        for character in name.chars() {
+        // INBOX is the same in any case (RFC 3501 §5.1), also where a wildcard stands for a part of it.
+        let any_case = if is_inbox_or_below(name) {
+            INBOX.len()
+        } else {
+            0
+        };
+        for (place, character) in name.chars().enumerate() {
+            let same = |wanted: char| {
+                wanted == character || place < any_case && wanted.eq_ignore_ascii_case(&character)
+            };
             let mut next = vec![false; reached.len()];
             for (position, wanted) in self.pattern.iter().enumerate() {
                 if !reached[position] {
@@ -103,7 +119,7 @@ impl Pattern {
                 match wanted {
                     '*' => next[position] = true,
                     '%' => next[position] = character != SEPARATOR,
-                    _ => next[position + 1] |= *wanted == character,
+                    _ => next[position + 1] |= same(*wanted),
                 }
             }
             self.skip_wildcards(&mut next);
@@ -145,6 +161,10 @@ mod tests {
         assert!(matches("%*", "a/b"));
         assert!(matches("*%", "a/b"));
         assert!(matches("inbox", "INBOX"));
+        assert!(matches("inb*", "INBOX"));
+        assert!(matches("%box/%", "INBOX/Sub"));
+        assert!(!matches("inb*", "INBOXES"));
+        assert!(!matches("inbox/s%", "INBOX/Sub"));
         assert!(!matches("", "a"));
         assert!(Pattern::new("a/", "%").matches("a/b"));
         assert!(!Pattern::new("a/", "%").matches("a"));
