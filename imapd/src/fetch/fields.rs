@@ -20,6 +20,9 @@ pub fn choose(header: &[u8], names: &[Vec<u8>], wanted: bool) -> Vec<u8> {
             chosen.extend_from_slice(line);
         }
     }
+    if chosen.last().is_some_and(|&last| last != b'\n') {
+        chosen.extend_from_slice(b"\r\n");
+    }
     chosen.extend_from_slice(b"\r\n");
     chosen
 }
@@ -65,6 +68,6 @@ mod tests {
     fn the_blank_line_always_comes() {
         assert_eq!(chosen(&["nope"], true), "\r\n");
         assert_eq!(choose(b"", &[], true), b"\r\n");
-        assert_eq!(choose(b"A: b", &[b"a".to_vec()], true), b"A: b\r\n");
+        assert_eq!(choose(b"A: b", &[b"a".to_vec()], true), b"A: b\r\n\r\n");
     }
 }
