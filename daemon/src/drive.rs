@@ -3,11 +3,13 @@
 //! [`drive`] takes a connection from its greeting to its close by the rules that [`crate::session`] promises to the
 //! protocols. It fails in no way of its own: how a session ended is in the [`Report`].
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use store::Store;
 use tokio::time::timeout;
 
 use crate::deadline::Deadline;
@@ -15,6 +17,7 @@ use crate::framing::{Found, Framer};
 use crate::input::Input;
 use crate::limits::{BODY_PROGRESS_OCTETS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX};
 use crate::output::{Disconnected, Output};
+use crate::sasl::revoked;
 use crate::session::{Farewell, Next, Session};
 use crate::stop::Stop;
 use crate::tls::Acceptor;
@@ -29,6 +32,8 @@ pub struct Terms {
     pub handshake: Duration,
     /// For STARTTLS.
     pub tls: Option<Acceptor>,
+    /// To see whether a login still holds.
+    pub store: Option<Store>,
     /// When the daemon stops.
     pub stop: Stop,
 }
@@ -89,6 +94,8 @@ struct Link {
     patience: Patience,
     terms: Terms,
     tls: Option<TlsInfo>,
+    /// Done when the login holds no more; None before there is one.
+    revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 /// What ended the waiting for a client.
@@ -96,6 +103,7 @@ enum Event {
     Read(io::Result<usize>),
     Woken,
     Late,
+    Revoked,
     Stop,
 }
 
@@ -108,6 +116,7 @@ impl Link {
             patience: Patience::new(),
             terms,
             tls: None,
+            revoked: None,
         }
     }
 
@@ -162,6 +171,7 @@ impl Link {
                 Ok(next)
             }
             Event::Late => Err(End::Farewell(self.patience.lost())),
+            Event::Revoked => Err(End::Farewell(Farewell::Revoked)),
             Event::Stop => Err(End::Farewell(Farewell::Shutdown)),
         }
     }
@@ -177,11 +187,13 @@ impl Link {
         };
         self.patience
             .wait(stage, self.input.octets_read(), session.timeout());
+        self.watch_login(session);
         let Link {
             input,
             output,
             patience,
             terms,
+            revoked,
             ..
         } = self;
         let stream = output.stream().ok_or_else(no_stream)?;
@@ -189,9 +201,19 @@ impl Link {
             biased;
             read = poll_fn(|cx| input.poll_read(stream, cx)) => Event::Read(read),
             () = session.wait(), if stage == Stage::Silence => Event::Woken,
+            () = poll_fn(|cx| poll_revoked(revoked, cx)), if stage == Stage::Silence => Event::Revoked,
             () = terms.stop.requested(), if stage != Stage::Body => Event::Stop,
             () = poll_fn(|cx| patience.poll_lost(cx)) => Event::Late,
         })
+    }
+
+    /// Once somebody has logged in: begins to see whether that still holds.
+    fn watch_login<S: Session>(&mut self, session: &S) {
+        if self.revoked.is_none()
+            && let (Some(identity), Some(store)) = (session.identity(), &self.terms.store)
+        {
+            self.revoked = Some(Box::pin(revoked(store.clone(), identity.clone())));
+        }
     }
 
     fn heard(&mut self, read: io::Result<usize>) -> Result<Next, End> {
@@ -227,6 +249,7 @@ impl Link {
         };
         self.output.set_stream(Stream::Tls(Box::new(stream)));
         session.tls_started(&info);
+        self.revoked = None;
         self.tls = Some(info);
         Ok(())
     }
@@ -280,6 +303,16 @@ async fn close(stream: &mut Stream, input: &mut Input, linger: bool) -> io::Resu
         input.discard();
     }
     Ok(())
+}
+
+fn poll_revoked(
+    revoked: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<()> {
+    match revoked {
+        Some(revoked) => revoked.as_mut().poll(cx),
+        None => Poll::Pending,
+    }
 }
 
 fn is_departure(error: &io::Error) -> bool {

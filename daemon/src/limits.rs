@@ -23,8 +23,6 @@ pub const PROXY_V1_OCTETS_MAX: usize = 107;
 pub const PROXY_V2_OCTETS_MAX: usize = 16 + 2048;
 /// Connections beyond the limit that are told so at the same time; more are closed without a word.
 pub const REFUSALS_MAX: usize = 64;
-/// How often certificate files are looked at for a new modification time.
-pub const CERTIFICATE_POLL_SECONDS: u64 = 30;
 /// How long sockets wait in the kernel to be accepted.
 pub const LISTEN_BACKLOG: i32 = 1024;
 
@@ -53,6 +51,8 @@ pub const THROTTLE_HALVING_SECONDS: u64 = 300;
 /// Attempts of one range that may wait at the same time; more are refused at once.
 pub const THROTTLE_WAITING_MAX: u32 = 8;
 
+/// Default of `tls.reload_seconds`.
+pub const TLS_RELOAD_SECONDS: u64 = 30;
 /// Default of `limits.connections`.
 pub const CONNECTIONS: usize = 10_000;
 /// Default of `limits.connections_per_address`.

@@ -273,6 +273,7 @@ where
             write: self.config.limits.write(),
             handshake: self.config.limits.handshake(),
             tls: Some(self.house.service.tls().clone()),
+            store: Some(self.house.service.store.clone()),
             stop: self.house.service.stop(),
         }
     }

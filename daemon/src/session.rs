@@ -28,6 +28,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::sasl::Identity;
 use crate::wire::TlsInfo;
 
 pub use crate::framing::{Frame, Framing, LineEnding};
@@ -60,6 +61,11 @@ pub trait Session: Send {
     fn woken(&mut self, out: &mut Output) -> impl Future<Output = Next> + Send {
         let _ = out;
         std::future::ready(Next::Continue)
+    }
+
+    /// Who has logged in. The loop ends the session with [`Farewell::Revoked`] when that holds no more.
+    fn identity(&self) -> Option<&Identity> {
+        None
     }
 
     /// How long the client may be silent in the present state.
@@ -100,6 +106,8 @@ pub enum Farewell {
     Timeout,
     /// A line or a body came too slowly.
     TooSlow,
+    /// The account is gone or disabled, or the password it was logged in with is no longer one.
+    Revoked,
     /// The daemon is stopping.
     Shutdown,
     /// Too many connections, in all or from this address. Comes in place of the greeting.
@@ -114,6 +122,7 @@ impl Farewell {
         match self {
             Farewell::Timeout => "timeout",
             Farewell::TooSlow => "too-slow",
+            Farewell::Revoked => "revoked",
             Farewell::Shutdown => "shutdown",
             Farewell::Busy => "busy",
             Farewell::InputFault => "input-fault",

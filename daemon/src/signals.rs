@@ -4,13 +4,11 @@
 //! files are also looked at from time to time.
 
 use std::io;
-use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::limits::CERTIFICATE_POLL_SECONDS;
 use crate::service::Service;
 
 struct Signals {
@@ -31,7 +29,7 @@ pub(crate) fn watch(service: Service) -> io::Result<()> {
 }
 
 async fn listen(service: Service, mut signals: Signals) {
-    let mut poll = interval(Duration::from_secs(CERTIFICATE_POLL_SECONDS));
+    let mut poll = interval(service.config().tls.reload());
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {

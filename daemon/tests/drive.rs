@@ -131,6 +131,7 @@ impl Link {
             write: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             tls: Some(acceptor(data.path())),
+            store: None,
             stop: stop.subscribe(),
         };
         let mut session = Echo {
@@ -282,6 +283,7 @@ async fn one_without_a_place_is_told_so() {
         write: Duration::from_secs(5),
         handshake: Duration::from_secs(5),
         tls: None,
+        store: None,
         stop: StopSource::new().subscribe(),
     };
     let mut session = Echo {

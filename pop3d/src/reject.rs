@@ -50,6 +50,8 @@ pub enum Reject {
     Unavailable,
     /// The server is stopping, or takes no more connections.
     Closing,
+    /// The login holds no more.
+    Revoked,
     /// Too many lines that were no commands.
     TooManyFaults,
 }
@@ -89,6 +91,7 @@ impl Reject {
             }
             Reject::TlsNeeded
             | Reject::Closing
+            | Reject::Revoked
             | Reject::Cancelled
             | Reject::Credentials
             | Reject::Throttled => Class::Client,
@@ -111,7 +114,7 @@ impl Reject {
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Reject::InUse => Some("IN-USE"),
-            Reject::Credentials => Some("AUTH"),
+            Reject::Credentials | Reject::Revoked => Some("AUTH"),
             Reject::Store(store::Error::Corrupt(_)) => Some("SYS/PERM"),
             Reject::Throttled | Reject::Unavailable | Reject::Closing => Some("SYS/TEMP"),
             Reject::Store(_) | Reject::NotRemoved(_) => Some("SYS/TEMP"),
@@ -142,6 +145,7 @@ impl Reject {
             Reject::Store(store::Error::Corrupt(_)) => "The server needs its administrator",
             Reject::Store(_) | Reject::Unavailable => "Temporary failure, try again later",
             Reject::Closing => "Service not available, try again later",
+            Reject::Revoked => "Your account or password has changed",
             Reject::TooManyFaults => "Too many errors",
         }
     }
@@ -213,6 +217,7 @@ pub fn all_rejects() -> Vec<Reject> {
         Store(store::Error::OverQuota),
         Unavailable,
         Closing,
+        Revoked,
         TooManyFaults,
     ]
 }

@@ -39,6 +39,7 @@ pub type Answer = Result<Next, Reject>;
 pub struct Pop3 {
     pub(crate) connection: Connection,
     pub(crate) state: State,
+    identity: Option<Identity>,
     /// The client has said UTF8 (RFC 6856 §2.1).
     pub(crate) utf8: bool,
     faults: u32,
@@ -71,6 +72,7 @@ impl Pop3 {
         Pop3 {
             connection,
             state: State::Authorization,
+            identity: None,
             utf8: false,
             faults: 0,
             tally: Tally::default(),
@@ -187,6 +189,7 @@ impl Pop3 {
             Maildrop::open(self.connection.service.store.clone(), identity.account).await?;
         out.put(&Reply::Ready(maildrop.totals()));
         self.tally.user = Some(identity.address.to_string());
+        self.identity = Some(identity);
         self.state = State::Transaction(Box::new(maildrop));
         self.faults = 0;
         Ok(Next::Continue)
@@ -265,6 +268,10 @@ impl Session for Pop3 {
         self.faults = 0;
     }
 
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
     fn timeout(&self) -> Duration {
         let pop3d = &self.connection.config.pop3d;
         Duration::from_secs(if self.is_logged_in() {
@@ -278,6 +285,7 @@ impl Session for Pop3 {
         let reject = match why {
             // RFC 1939 §3: when the timer expires, the connection is closed without any response.
             Farewell::Timeout | Farewell::TooSlow => return,
+            Farewell::Revoked => Reject::Revoked,
             Farewell::Shutdown | Farewell::Busy => Reject::Closing,
             Farewell::InputFault => Reject::LineTooLong,
         };

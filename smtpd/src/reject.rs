@@ -82,6 +82,8 @@ pub enum Reject {
     Shutdown,
     /// Too many connections.
     Busy,
+    /// The login holds no more.
+    Revoked,
 }
 
 /// What is missing or too much before a command (RFC 5321 §4.1.4).
@@ -409,6 +411,13 @@ impl Reject {
                 421,
                 (3, 2),
                 "Too many connections, try again later",
+            ),
+            Reject::Revoked => facts(
+                Connection,
+                "revoked",
+                421,
+                (7, 0),
+                "Your account or password has changed, closing",
             ),
         }
     }

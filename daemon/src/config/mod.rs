@@ -99,6 +99,15 @@ pub enum LogFormat {
 pub struct Tls {
     /// The certificates; the first is used when the client asks for no name that another one has. None: a self-signed one.
     pub certificates: Vec<CertificateFiles>,
+    /// How often the files are looked at, and read again if they have changed. Changes at the next start only.
+    pub reload_seconds: u64,
+}
+
+impl Tls {
+    /// [`Tls::reload_seconds`] as a duration.
+    pub fn reload(&self) -> Duration {
+        Duration::from_secs(self.reload_seconds)
+    }
 }
 
 /// One of `tls.certificates`.

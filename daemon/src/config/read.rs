@@ -120,8 +120,16 @@ fn tls(section: Section<'_>, directory: &Path) -> Tls {
         files.finish();
         certificates.push(CertificateFiles { chain, key });
     }
+    let tls = Tls {
+        certificates,
+        reload_seconds: section.number(
+            "reload_seconds",
+            1..=SECONDS_MAX,
+            limits::TLS_RELOAD_SECONDS,
+        ),
+    };
     section.finish();
-    Tls { certificates }
+    tls
 }
 
 fn auth(section: Section<'_>) -> Auth {

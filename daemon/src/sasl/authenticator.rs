@@ -12,6 +12,7 @@ use store::{Address, Login, ScramKeys, ScramParameters, Store};
 use tokio::sync::Semaphore;
 
 use super::remember::Remembered;
+use super::tenure::Grant;
 use super::throttle::{Leave, Throttle};
 use super::{Failure, Identity, Mechanism, is_allowed};
 use crate::config::Config;
@@ -137,7 +138,9 @@ impl Authenticator {
         self.admit(&login, index)
     }
 
-    /// Which of the user's credentials has this password.
+    /// Which of the user's credentials has this password. Takes the same time whoever the user is and however many
+    /// credentials there are: one derivation of SCRAM keys, one hash. Only app passwords that were made without SCRAM keys
+    /// (`auth.scram = false`) cost one hash each.
     async fn verify(
         &self,
         login: Option<&Login>,
@@ -194,6 +197,7 @@ impl Authenticator {
 
     /// The secret was right: is the account in order?
     fn admit(&self, login: &Login, credential: usize) -> Result<Identity, Failure> {
+        let grant = Grant::of(login, credential).ok_or(Failure::Credentials)?;
         let credential = login
             .credentials
             .get(credential)
@@ -212,6 +216,7 @@ impl Authenticator {
             account: login.account,
             address: login.address.clone(),
             app_password: credential.name.clone(),
+            grant,
         })
     }
 

@@ -10,6 +10,7 @@ mod exchange;
 pub mod plain;
 mod remember;
 pub mod scram;
+mod tenure;
 mod throttle;
 
 use std::fmt;
@@ -20,6 +21,8 @@ use crate::wire::{Peer, TlsInfo};
 pub use authenticator::Authenticator;
 pub use exchange::{Exchange, Step};
 use store::{AccountId, Address};
+use tenure::Grant;
+pub(crate) use tenure::revoked;
 
 /// Who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub struct Identity {
     pub address: Address,
     /// The name of the app password that was used; None: the main password.
     pub app_password: Option<String>,
+    grant: Grant,
 }
 
 /// Why nobody has logged in.

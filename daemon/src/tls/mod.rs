@@ -64,12 +64,13 @@ impl Acceptor {
         Ok(())
     }
 
-    /// True if a file has another modification time than when it was read.
+    /// True if a file has another modification time than when it was read. One that is not to be seen (in a directory of root's,
+    /// once we are another user, or between removal and renewal) counts as unchanged.
     pub fn is_stale(&self) -> bool {
         self.active()
             .files
             .iter()
-            .any(|(path, read)| modified(path) != *read)
+            .any(|(path, read)| modified(path).is_some_and(|time| Some(time) != *read))
     }
 
     /// Does the handshake. The caller sets the deadline.

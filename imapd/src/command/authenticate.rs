@@ -25,7 +25,7 @@ impl ImapSession {
         let identity = auth
             .password(user, password, &self.connection.peer, self.tls.as_ref())
             .await;
-        self.logged_in(&identity.map_err(Reject::Login)?)
+        self.logged_in(identity.map_err(Reject::Login)?)
     }
 
     pub(crate) async fn authenticate(
@@ -72,17 +72,18 @@ impl ImapSession {
                 out.put(&Response::Challenge(STANDARD.encode(challenge)));
                 Ok(self.enter(Mode::Sasl(dialogue)))
             }
-            Step::Done(identity) => self.logged_in(&identity),
+            Step::Done(identity) => self.logged_in(identity),
             Step::Failed(failure) => Err(Reject::Login(failure)),
         }
     }
 
-    fn logged_in(&mut self, identity: &Identity) -> Outcome {
+    fn logged_in(&mut self, identity: Identity) -> Outcome {
         let user = User {
             account: identity.account,
             address: identity.address.to_string(),
         };
         self.state = State::Authenticated(user);
+        self.identity = Some(identity);
         Ok(Done::code(
             Code::Capability(self.capabilities()),
             "Logged in",

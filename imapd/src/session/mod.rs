@@ -18,6 +18,7 @@ pub mod table;
 
 use std::time::Duration;
 
+use daemon::sasl::Identity;
 use daemon::service::Connection;
 use daemon::session::{Farewell, Frame, Framing, Next, Output, Session, Summary};
 use daemon::wire::TlsInfo;
@@ -55,6 +56,8 @@ pub struct ImapSession {
     pub(crate) connection: Connection,
     pub(crate) tls: Option<TlsInfo>,
     pub(crate) state: State,
+    /// As whom it has logged in.
+    pub(crate) identity: Option<Identity>,
     pub(crate) mode: Mode,
     pub(crate) intake: Intake,
     /// Why the command being thrown away was refused.
@@ -74,6 +77,7 @@ impl ImapSession {
             tls: connection.tls.clone(),
             connection,
             state: State::NotAuthenticated,
+            identity: None,
             mode: Mode::Command,
             intake: Intake::default(),
             refusal: None,
@@ -286,6 +290,10 @@ impl Session for ImapSession {
         self.idle_news(out).await
     }
 
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
     fn timeout(&self) -> Duration {
         let imapd = &self.connection.config.imapd;
         match self.state.user() {
@@ -298,6 +306,10 @@ impl Session for ImapSession {
         let (code, text) = match why {
             Farewell::Timeout => (None, "Silent for too long"),
             Farewell::TooSlow => (None, "Input is too slow"),
+            Farewell::Revoked => (
+                Some(Code::AuthorizationFailed),
+                "Your account or password has changed",
+            ),
             Farewell::Shutdown => (Some(Code::Unavailable), "Server is going down"),
             Farewell::Busy => (Some(Code::Unavailable), "Too many connections"),
             Farewell::InputFault => (Some(Code::ClientBug), "Input has no line ends"),

@@ -214,6 +214,10 @@ impl Session for SmtpSession {
         self.login = None;
     }
 
+    fn identity(&self) -> Option<&Identity> {
+        self.login.as_ref()
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.connection.config.smtpd.idle_seconds)
     }
@@ -221,6 +225,7 @@ impl Session for SmtpSession {
     fn farewell(&mut self, why: Farewell, out: &mut Output) {
         let reject = match why {
             Farewell::Timeout | Farewell::TooSlow => Reject::Timeout,
+            Farewell::Revoked => Reject::Revoked,
             Farewell::Shutdown => Reject::Shutdown,
             Farewell::Busy => Reject::Busy,
             Farewell::InputFault => Reject::Endless,
