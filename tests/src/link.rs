@@ -5,9 +5,10 @@
 
 use crate::chat::Protocol;
 use crate::tls::trusting_client;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection to the server under test.
@@ -62,6 +63,11 @@ impl Link {
     /// Does a TLS handshake. Bytes that came before it and were not read are an error: they would be a reply that
     /// was injected in plain text.
     pub fn start_tls(self, name: &str) -> io::Result<Link> {
+        self.start_tls_with(name, trusting_client().map_err(io::Error::other)?)
+    }
+
+    /// The same with a configuration of one's own.
+    pub fn start_tls_with(self, name: &str, config: Arc<ClientConfig>) -> io::Result<Link> {
         if !self.waiting().is_empty() {
             return Err(io::Error::other(
                 "the server said more before the TLS handshake",
@@ -70,7 +76,6 @@ impl Link {
         let Stream::Plain(mut socket) = self.stream else {
             return Err(io::Error::other("TLS is already there"));
         };
-        let config = trusting_client().map_err(io::Error::other)?;
         let name = name.to_owned().try_into().map_err(io::Error::other)?;
         let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
         socket.set_read_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)))?;
@@ -89,6 +94,14 @@ impl Link {
         match &self.stream {
             Stream::Plain(_) => None,
             Stream::Tls(stream) => Some(stream.conn.peer_certificates()?.first()?.to_vec()),
+        }
+    }
+
+    /// The version of TLS; None without TLS.
+    pub fn tls_version(&self) -> Option<ProtocolVersion> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => stream.conn.protocol_version(),
         }
     }
 

@@ -9,8 +9,10 @@
 
 use crate::chat::{Listener, World};
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -220,6 +222,21 @@ impl Server {
     /// # Errors
     /// If it ends at once or does not open its ports.
     pub fn start(&self, daemon: Daemon) -> Result<(), ServerError> {
+        self.start_by(daemon, self.command(daemon))
+    }
+
+    /// The command that runs a daemon.
+    pub fn command(&self, daemon: Daemon) -> Command {
+        let mut command = Command::new(program(daemon.name()));
+        command.arg("--config").arg(self.config_path());
+        command
+    }
+
+    /// Starts a daemon by a command of the test's own, which must become the daemon; otherwise as [`Server::start`].
+    ///
+    /// # Errors
+    /// If it ends at once or does not get ready.
+    pub fn start_by(&self, daemon: Daemon, mut command: Command) -> Result<(), ServerError> {
         let mut running = self.running();
         if running.contains_key(&daemon) {
             return Ok(());
@@ -238,9 +255,10 @@ impl Server {
             .join(format!("{}.ready", daemon.name()));
         drop(std::fs::remove_file(&notice_path));
         let notices = UnixDatagram::bind(&notice_path).map_err(|error| failed(&error))?;
-        let child = Command::new(program(daemon.name()))
-            .arg("--config")
-            .arg(self.config_path())
+        // As systemd's: the daemon may have become another user by then.
+        std::fs::set_permissions(&notice_path, Permissions::from_mode(0o777))
+            .map_err(|error| failed(&error))?;
+        let child = command
             .env("NOTIFY_SOCKET", &notice_path)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(|error| failed(&error))?)
@@ -334,6 +352,32 @@ impl Server {
         let log = std::fs::read(self.log_path(daemon)).unwrap_or_default();
         let from = log.len().saturating_sub(SHOWN_OCTETS_MAX);
         String::from_utf8_lossy(&log[from..]).into_owned()
+    }
+
+    /// All that a daemon logged.
+    pub fn whole_log(&self, daemon: Daemon) -> String {
+        let log = std::fs::read(self.log_path(daemon)).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Waits until a daemon has logged a line that holds all of `words`; gives the line.
+    ///
+    /// # Errors
+    /// The whole log, if there is no such line in time.
+    pub fn logged(&self, daemon: Daemon, words: &[&str]) -> Result<String, ServerError> {
+        let deadline = Instant::now() + DAEMON_TIME_MAX;
+        loop {
+            let log = self.whole_log(daemon);
+            let holds_all = |line: &&str| words.iter().all(|word| line.contains(word));
+            match log.lines().find(holds_all) {
+                Some(line) => return Ok(line.to_owned()),
+                None if Instant::now() > deadline => {
+                    let text = format!("no line of its log holds {words:?}\n{log}");
+                    return Err(ServerError::NotReady(daemon.name(), text));
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 
     fn log_path(&self, daemon: Daemon) -> PathBuf {
