@@ -9,9 +9,14 @@ impl ImapSession {
         let store = self.store();
         let view = &self.selected()?.view;
         if !view.read_only {
-            store
+            match store
                 .expunge_deleted(view.account, view.mailbox, None)
-                .await?;
+                .await
+            {
+                // Someone has removed the mailbox, and with it all that was to be removed.
+                Ok(_) | Err(store::Error::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         self.state.unselect();
         Ok(Done::text("CLOSE completed"))

@@ -88,17 +88,25 @@ impl ImapSession {
         self.gate(facts)?;
         let command = Command::parse(verb, &mut request.arguments)?;
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
-        self.catch_up(facts.asks).await?;
+        self.catch_up_unless_left(facts, facts.asks).await?;
         if facts.tells_first {
             let tells = facts.tells.without_expunge();
             self.tell(Facts { tells, ..facts }, out);
         }
         let outcome = self.perform(&request.tag, command, out).await;
         if !matches!(outcome, Err(Reject::Disconnected)) {
-            self.catch_up(false).await?;
+            self.catch_up_unless_left(facts, false).await?;
             self.tell(facts, out);
         }
         outcome
+    }
+
+    /// A command that only leaves the selected mailbox does not care whether it is still there.
+    async fn catch_up_unless_left(&mut self, facts: Facts, ask: bool) -> Result<(), Reject> {
+        match self.catch_up(ask).await {
+            Err(Reject::MailboxRemoved) if facts.tells == Tells::Nothing => Ok(()),
+            other => other,
+        }
     }
 
     fn gate(&self, facts: Facts) -> Result<(), Reject> {
