@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use store::{AccountId, ResolvedAccount};
+use store::{AccountId, Address, ResolvedAccount};
 
-use crate::grammar::{ClientName, ForwardPath, MailParameters, ReversePath};
+use crate::grammar::{ClientName, ForwardPath, Host, MailParameters, Mailbox, ReversePath};
 use crate::limits::DESTINATIONS_MAX;
 use crate::reject::Reject;
 
@@ -87,7 +87,7 @@ impl Envelope {
             if self.accounts.insert(account) {
                 self.deliveries.push(Delivery {
                     account,
-                    address: address.to_string(),
+                    address: written(&address),
                 });
             }
         }
@@ -114,4 +114,12 @@ impl Envelope {
             ReversePath::Mailbox(mailbox) => mailbox.to_string(),
         }
     }
+}
+/// An address of the store as it stands in a header or a command: the store keeps it without quotes.
+pub fn written(address: &Address) -> String {
+    let mailbox = Mailbox {
+        local: address.local().to_owned(),
+        host: Host::Domain(address.domain().to_owned()),
+    };
+    mailbox.to_string()
 }

@@ -9,7 +9,7 @@ use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 use super::SmtpSession;
 use super::state::State;
 use crate::answer::Answer;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, written};
 use crate::grammar::{
     ForwardPath, Host, MailParameters, Mailbox, PathKind, ReversePath, SyntaxError,
 };
@@ -141,7 +141,7 @@ fn check_room(accounts: &[ResolvedAccount], size: Option<u64>) -> Result<(), Rej
 /// An alias leads elsewhere.
 fn forward(remote: &Address) -> Relay {
     Relay {
-        recipient: remote.to_string(),
+        recipient: written(remote),
         domain: remote.domain().to_owned(),
         original: None,
         notify: None,
