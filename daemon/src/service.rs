@@ -121,11 +121,15 @@ impl Service {
     }
 
     fn adopt(&self, config: Config) {
-        if let Err(error) = self.tls().reload(&config) {
-            tracing::error!(%error, "the old configuration and certificates stay in use");
-            return;
-        }
         let old = self.config();
+        if let Err(error) = self.tls().reload(&config) {
+            // Other settings do not wait for a key that only root may read.
+            if old.tls != config.tls {
+                tracing::error!(%error, "the old configuration and certificates stay in use");
+                return;
+            }
+            tracing::error!(%error, "the old certificates stay in use");
+        }
         if old.data_dir != config.data_dir
             || old.address != config.address
             || old.limits.threads != config.limits.threads
@@ -289,6 +293,12 @@ fn open_tls(config: &Config) -> Result<Acceptor, Failed> {
     }
     let tls = Acceptor::open(config)?;
     privilege::become_owner(&config.data_dir)?;
+    if let Err(error) = tls.reload(config) {
+        tracing::warn!(
+            %error,
+            "certificates and keys that only root may read are not read again when they change; let the owner of the data directory read them"
+        );
+    }
     Ok(tls)
 }
 
