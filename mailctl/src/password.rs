@@ -2,11 +2,14 @@
 //! of the machine can read.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
+use std::{process, thread};
 
 use daemon::limits::PASSWORD_OCTETS_MAX;
 use daemon::secret::{Secret, fill_random};
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 
 use crate::cli::PasswordSource;
+use crate::commands::runtime;
 use crate::fail::{Failure, Outcome};
 
 /// Letters and digits that nobody takes for others: 32, so that each is five bits.
@@ -15,6 +18,9 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Groups of a generated password, and letters in a group: 100 bits in all.
 const GROUPS: usize = 4;
 const GROUP_LETTERS: usize = 5;
+
+/// The exit code of a program that Ctrl-C ended, by the shells' convention.
+const INTERRUPTED: i32 = 130;
 
 /// A password, and whether it has to be shown because nobody knows it yet.
 pub struct NewPassword {
@@ -72,6 +78,7 @@ fn prompt() -> Outcome<String> {
                 .next("Use --password-stdin or --generate."),
         );
     }
+    restore_terminal_after_interrupt()?;
     let first = rpassword::prompt_password("Password: ")?;
     let second = rpassword::prompt_password("Once more: ")?;
     match first == second {
@@ -80,6 +87,20 @@ fn prompt() -> Outcome<String> {
             Err(Failure::failed("the two passwords differ").next("Nothing was changed; try again."))
         }
     }
+}
+
+/// Without this, Ctrl-C at a prompt leaves a terminal that does not show what is typed.
+fn restore_terminal_after_interrupt() -> Outcome<()> {
+    let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
+    let runtime = runtime()?;
+    thread::spawn(move || {
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
+            eprintln!();
+            process::exit(INTERRUPTED);
+        }
+    });
+    Ok(())
 }
 
 fn check(password: &str) -> Outcome<()> {

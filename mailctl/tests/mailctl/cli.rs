@@ -176,6 +176,18 @@ fn a_wrong_configuration_is_told_with_line_and_column() {
 }
 
 #[test]
+fn a_certificate_that_is_not_there_is_a_fault_of_the_configuration() {
+    let scratch = Scratch::with_domain();
+    let file = scratch.path("pennyblack.toml");
+    let text = "hostname = \"mail.example.test\"\ndata_dir = \"data\"\n\
+        [tls]\ncertificates = [{ chain = \"no.pem\", key = \"no.key\" }]\n";
+    std::fs::write(&file, text).expect("written");
+    let run = scratch.run(&["config", "check"]);
+    assert_eq!(run.code, 5);
+    assert!(run.err.contains("no.pem"), "{}", run.err);
+}
+
+#[test]
 fn errors_are_json_for_those_who_want_json() {
     let scratch = Scratch::with_domain();
     let run = scratch.run(&["account", "show", "nobody@example.test", "--json"]);
