@@ -88,7 +88,11 @@ impl ImapSession {
         self.gate(facts)?;
         let command = Command::parse(verb, &mut request.arguments)?;
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
-        self.catch_up_unless_left(facts, facts.asks).await?;
+        // What is not told before is not taken in before either, unless the command changes flags: FETCH must not
+        // answer with numbers of which the client has not heard.
+        if facts.tells_first || facts.writes {
+            self.catch_up_unless_left(facts, facts.asks).await?;
+        }
         if facts.tells_first {
             let tells = facts.tells.without_expunge();
             self.tell(Facts { tells, ..facts }, out);

@@ -34,7 +34,8 @@ pub struct Facts {
     /// What may be told with it.
     pub tells: Tells,
     /// News may be told before its own work. Not for STORE: in its silent form the client could not know whether flags
-    /// told meanwhile are from before or after the change, so they are told once, after.
+    /// told meanwhile are from before or after the change, so they are told once, after. Nor for FETCH: fetchmail takes
+    /// whatever comes first for its answer.
     pub tells_first: bool,
     /// Its answer must hold what other processes did just before: the store is asked, whether it has called or not.
     pub asks: bool,
@@ -125,7 +126,10 @@ pub fn facts(verb: Verb) -> Facts {
             asks: true,
             ..BY_NUMBER
         },
-        Verb::Fetch => BY_NUMBER,
+        Verb::Fetch => Facts {
+            tells_first: false,
+            ..BY_NUMBER
+        },
         Verb::Store => Facts {
             writes: true,
             tells_first: false,
@@ -145,7 +149,11 @@ pub fn facts(verb: Verb) -> Facts {
             asks: true,
             ..BY_UID
         },
-        Verb::UidFetch | Verb::UidCopy => BY_UID,
+        Verb::UidFetch => Facts {
+            tells_first: false,
+            ..BY_UID
+        },
+        Verb::UidCopy => BY_UID,
         Verb::UidMove | Verb::UidExpunge => Facts {
             writes: true,
             ..BY_UID
