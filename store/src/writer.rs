@@ -2,7 +2,7 @@
 //!
 //! Callers send closures. The thread takes all that are waiting (up to the limits below),
 //! runs each under a savepoint of its own inside one `BEGIN IMMEDIATE` transaction, commits
-//! once, and only then answers them all: one fsync serves many callers, and `Ok` means that
+//! once, wakes the sessions, and only then answers them all: one fsync serves many callers, and `Ok` means that
 //! the change is on disk. A closure that fails is rolled back alone; the others stand.
 //!
 //! Failure: if the commit fails (disk full, I/O error), every caller of the batch gets that
@@ -170,11 +170,13 @@ impl WriterThread {
             if let Err(error) = &commit {
                 tracing::error!(%error, operations = batch.len(), "a transaction of the store failed");
             }
-            for operation in batch {
-                operation.answer(&commit);
-            }
+            // First the news, then the answers: a process may end as soon as it has its answer, and whoever hears of
+            // a change by another way finds the wake-up already there.
             if commit.is_ok() && !changed.is_empty() {
                 self.feed.publish(&changed);
+            }
+            for operation in batch {
+                operation.answer(&commit);
             }
         }
     }
