@@ -380,6 +380,18 @@ async fn nothing_is_offered_in_the_clear() {
 }
 
 #[tokio::test]
+async fn without_plus_a_client_that_could_bind_is_welcome() {
+    let house = House::with("auth.scram_plus = false").await;
+    assert!(
+        !mechanisms(&house.config, Some(&tls()), &remote()).contains(&Mechanism::ScramSha256Plus)
+    );
+    let answer = house
+        .scram(Mechanism::ScramSha256, "y,,", b"", USER, "testpass")
+        .await;
+    assert_eq!(answer.unwrap().account, house.account);
+}
+
+#[tokio::test]
 async fn scram_can_be_switched_off() {
     let house = House::with("auth.scram = false").await;
     assert_eq!(

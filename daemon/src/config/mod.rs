@@ -126,6 +126,8 @@ pub struct Auth {
     pub plaintext_on_loopback: bool,
     /// Offer SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, and keep keys for it.
     pub scram: bool,
+    /// Offer SCRAM-SHA-256-PLUS where SCRAM-SHA-256 is offered.
+    pub scram_plus: bool,
     /// How many passwords are verified at the same time (each takes 19 MiB and some 20 ms of a core).
     pub verifications: usize,
 }

@@ -137,6 +137,7 @@ fn auth(section: Section<'_>) -> Auth {
     let auth = Auth {
         plaintext_on_loopback: section.flag("plaintext_on_loopback", false),
         scram: section.flag("scram", true),
+        scram_plus: section.flag("scram_plus", true),
         verifications: section.count("verifications", 1..=1024, cores),
     };
     section.finish();

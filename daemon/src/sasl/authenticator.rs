@@ -32,6 +32,7 @@ struct Inner {
     hashing: Semaphore,
     plaintext_on_loopback: AtomicBool,
     scram: AtomicBool,
+    scram_plus: AtomicBool,
     /// The hash of a password that nobody knows: verified where there is no user.
     dummy_hash: String,
     /// Makes the salts of users that do not exist: the same for the same name, in all daemons and after each start.
@@ -55,6 +56,7 @@ impl Authenticator {
             hashing: Semaphore::new(config.auth.verifications),
             plaintext_on_loopback: AtomicBool::default(),
             scram: AtomicBool::default(),
+            scram_plus: AtomicBool::default(),
             dummy_hash: dummy.map_err(io::Error::other)?.password_hash,
             fake_salt_key: fake_salt_key(&config.data_dir)?,
         }));
@@ -68,6 +70,9 @@ impl Authenticator {
             .plaintext_on_loopback
             .store(config.auth.plaintext_on_loopback, Ordering::Relaxed);
         self.0.scram.store(config.auth.scram, Ordering::Relaxed);
+        self.0
+            .scram_plus
+            .store(config.auth.scram_plus, Ordering::Relaxed);
     }
 
     /// Whether this password belongs to this user. Takes its time after failures.
@@ -102,6 +107,10 @@ impl Authenticator {
 
     pub(super) fn scram_is_on(&self) -> bool {
         self.0.scram.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn scram_plus_is_on(&self) -> bool {
+        self.scram_is_on() && self.0.scram_plus.load(Ordering::Relaxed)
     }
 
     async fn judge(

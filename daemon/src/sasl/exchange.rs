@@ -76,7 +76,7 @@ impl Exchange {
             Mechanism::Plain => State::Plain,
             Mechanism::Login => State::LoginUser,
             Mechanism::ScramSha256 if authenticator.scram_is_on() => State::ScramFirst,
-            Mechanism::ScramSha256Plus if authenticator.scram_is_on() && can_bind(tls) => {
+            Mechanism::ScramSha256Plus if authenticator.scram_plus_is_on() && can_bind(tls) => {
                 State::ScramFirst
             }
             Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => return Err(Failure::Mechanism),
@@ -185,15 +185,17 @@ impl Exchange {
                 Ok(())
             }
             (BindingFlag::Unsupported, Mechanism::ScramSha256) => Ok(()),
-            (BindingFlag::NotOffered, Mechanism::ScramSha256) if !can_bind(self.tls.as_ref()) => {
-                Ok(())
-            }
+            (BindingFlag::NotOffered, Mechanism::ScramSha256) if !self.offers_plus() => Ok(()),
             (BindingFlag::NotOffered, Mechanism::ScramSha256) => {
                 tracing::warn!(peer = %self.peer, "the client did not see SCRAM-SHA-256-PLUS: someone may have hidden it");
                 Err(Failure::Credentials)
             }
             _ => Err(Failure::Malformed),
         }
+    }
+
+    fn offers_plus(&self) -> bool {
+        self.authenticator.scram_plus_is_on() && can_bind(self.tls.as_ref())
     }
 
     /// The channel's data for a kind of binding.

@@ -131,7 +131,7 @@ pub fn mechanisms(config: &Config, tls: Option<&TlsInfo>, peer: &Peer) -> Vec<Me
         return Vec::new();
     }
     let mut mechanisms = Vec::with_capacity(4);
-    if config.auth.scram && can_bind(tls) {
+    if config.auth.scram && config.auth.scram_plus && can_bind(tls) {
         mechanisms.push(Mechanism::ScramSha256Plus);
     }
     if config.auth.scram {
