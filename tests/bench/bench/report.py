@@ -12,6 +12,7 @@ from .case import HIGHER
 OURS = "pennyblack"
 MIB = 1 << 20
 REST_MIB_GOAL = 20  # of each of our daemons before any load
+GROWTH_MAX = 1.1  # of each of our daemons from the first round to the end
 
 
 class Results:
@@ -96,9 +97,11 @@ class Results:
             lines = [[f"{server}: {kind}, MiB", *daemons]]
             lines += [[moment, *(f"{resident[daemon] / MIB:.1f}" for daemon in daemons)] for moment, resident in looks]
             if server == OURS:
-                at_rest = looks[0][1]
+                at_rest, first, last = (looks[place][1] for place in (0, min(1, len(looks) - 1), -1))
                 lines.append([f"goal at rest: below {REST_MIB_GOAL}",
-                              *("ok" if at_rest[daemon] < REST_MIB_GOAL * MIB else "MISSED" for daemon in daemons)])
+                              *(_verdict(at_rest[daemon] < REST_MIB_GOAL * MIB) for daemon in daemons)])
+                lines.append(["goal: no growth after round 1",
+                              *(_verdict(last[daemon] <= first[daemon] * GROWTH_MAX) for daemon in daemons)])
             tables.append(_table(lines))
         return "\n\n".join(tables)
 
@@ -127,8 +130,11 @@ def _goal(goal, ratios):
     known = [ratio for ratio in ratios if ratio is not None]
     if goal is None or not known:
         return ""
-    reached = min(known) >= goal
-    return f"{goal:g} " + ("ok" if reached else "MISSED")
+    return f"{goal:g} {_verdict(min(known) >= goal)}"
+
+
+def _verdict(reached):
+    return "ok" if reached else "MISSED"
 
 
 def _facts(machine, versions):
