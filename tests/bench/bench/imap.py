@@ -1,7 +1,8 @@
 """Mail is read over IMAP: one mailbox of 20,000 messages, one client, one command at a time.
 
 Where Dovecot builds a cache while it answers, the figures are two: `first`, with that cache removed, and `again`, with it.
-Each is asked for over a connection of its own; SELECT is not part of the time, except in `imap-select`.
+Each is asked for over a connection of its own; SELECT is not part of the time, except in `imap-select`, where `again` is
+a second SELECT over the same connection.
 """
 
 import re
@@ -43,7 +44,9 @@ def cases(plan):
         fill(server, READER, messages, plan.imap_messages)
 
     shared = {"accounts": (READER,), "prepare": prepare}
-    found = [Case("imap-select", "SELECT", (Figure("time", "ms", LOWER, GOAL),), lambda server, _: _select(server, plan), **shared)]
+    found = [Case(
+        "imap-select", "SELECT, as the first of a connection and then again",
+        (Figure("first", "ms", LOWER, GOAL), Figure("again", "ms", LOWER, GOAL)), lambda server, _: _select(server, plan), **shared)]
     found += [_reading(name, title, command, plan, _drained, shared) for name, title, command in FETCHES]
     found.append(Case(
         "imap-store", r"STORE +FLAGS (\Flagged) on all", (Figure("set", "ms", LOWER, GOAL), Figure("clear", "ms", LOWER, GOAL)),
@@ -101,15 +104,17 @@ def _hits(client, command):
 
 
 def _select(server, plan):
-    client = _connect(server, READER)
-    times = []
+    """A server may keep what it knows of a mailbox for as long as the connection lasts."""
+    times = {"first": [], "again": []}
     for _ in range(plan.select_times):
-        start = time.monotonic()
-        client.select()
-        times.append((time.monotonic() - start) * MILLISECONDS)
-        client.drain("CLOSE")
-    client.close()
-    return {"time": statistics.median(times)}
+        client = _connect(server, READER)
+        for figure in times:
+            start = time.monotonic()
+            client.select()
+            times[figure].append((time.monotonic() - start) * MILLISECONDS)
+            client.drain("CLOSE")
+        client.close()
+    return {figure: statistics.median(each) for figure, each in times.items()}
 
 
 def _store(server):
