@@ -222,7 +222,7 @@ struct Arguments {
 
 /// The whole `main` of a daemon: reads `--config FILE` and runs [`start`].
 ///
-/// ```ignore
+/// ```text
 /// fn main() -> std::process::ExitCode {
 ///     daemon::service::main(&smtpd::PROGRAM, smtpd::run)
 /// }

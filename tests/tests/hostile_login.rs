@@ -284,16 +284,16 @@ fn no_name_or_password_is_more_than_text() {
     server.mailctl_ok(&["check"], "").unwrap();
 }
 
-/// The words of a refusal without what differs from session to session.
+/// The words of a refusal without the session's id, which stands in brackets or parentheses.
 fn words(answer: &str) -> String {
-    let words = answer.split_whitespace();
-    let kept = words.filter(|word| {
-        !word
-            .trim_matches(['(', ')', '[', ']', '.'])
-            .chars()
-            .any(|c| c.is_ascii_digit())
-            || word.len() < 6
-    });
+    let is_id = |word: &str| {
+        let inner = word.trim_end_matches('.').strip_prefix(['(', '[']);
+        inner.is_some_and(|inner| {
+            let id = inner.trim_end_matches([')', ']']);
+            id.len() == 12 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
+    };
+    let kept = answer.split_whitespace().filter(|word| !is_id(word));
     kept.collect::<Vec<_>>().join(" ")
 }
 
