@@ -1,8 +1,8 @@
 //! What changed in a mailbox since a session last looked.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use crate::entry::state_from_row;
+use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
 use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Store, Uid};
 
@@ -28,19 +28,40 @@ impl Store {
         self.read(move |connection| {
             let info = mailbox::info(connection, account, mailbox)?;
             if info.highest_modseq <= since {
-                return Ok(Changes { info, changed: Vec::new(), vanished: Vec::new() });
+                return Ok(Changes {
+                    info,
+                    changed: Vec::new(),
+                    vanished: Vec::new(),
+                });
             }
-            let sql = "SELECT uid, modseq, flags, keywords FROM entry INDEXED BY entry_modseq WHERE mailbox = ?1 AND modseq > ?2";
-            let mut select = connection.prepare_cached(sql)?;
-            let mut changed: Vec<EntryState> =
-                select.query_map(params![mailbox, since], state_from_row)?.collect::<rusqlite::Result<_>>()?;
-            changed.sort_unstable_by_key(|state| state.uid);
-            let mut select = connection.prepare_cached("SELECT uid FROM expunged WHERE mailbox = ?1 AND modseq > ?2")?;
-            let mut vanished: Vec<Uid> =
-                select.query_map(params![mailbox, since], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-            vanished.sort_unstable();
-            Ok(Changes { info, changed, vanished })
+            let (changed, vanished) = changes_between(connection, &info, since)?;
+            Ok(Changes {
+                info,
+                changed,
+                vanished,
+            })
         })
         .await
     }
+}
+
+/// Entries that came or changed, and UIDs that went, later than `since` and up to now; both ascend.
+pub(crate) fn changes_between(
+    connection: &Connection,
+    info: &MailboxInfo,
+    since: ModSeq,
+) -> Result<(Vec<EntryState>, Vec<Uid>)> {
+    let sql = format!("{STATE} INDEXED BY entry_modseq WHERE mailbox = ?1 AND modseq > ?2");
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut changed: Vec<EntryState> = select
+        .query_map(params![info.id, since], state_from_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    changed.sort_unstable_by_key(|state| state.uid);
+    let sql = "SELECT uid FROM expunged WHERE mailbox = ?1 AND modseq > ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut vanished: Vec<Uid> = select
+        .query_map(params![info.id, since], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    vanished.sort_unstable();
+    Ok((changed, vanished))
 }

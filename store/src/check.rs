@@ -79,6 +79,10 @@ const RULES: &[(&str, &str)] = &[
             AND NOT EXISTS (SELECT 1 FROM sweep WHERE sweep.message = chunk.message)",
     ),
     (
+        "MIME index: its message is missing",
+        "SELECT message FROM mime WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = mime.message)",
+    ),
+    (
         "queue: the message is missing, or has no recipient",
         "SELECT message FROM outbound WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = outbound.message)
             OR NOT EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message)",
@@ -159,7 +163,8 @@ struct Batch {
 
 fn check_messages(connection: &Connection, after: i64) -> Result<Batch> {
     let mut select = connection.prepare_cached(
-        "SELECT id, size, digest, mime FROM message WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, size, digest, mime.data FROM message LEFT JOIN mime ON mime.message = id
+         WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let mut rows = select.query(params![after, BATCH])?;
     let mut batch = Batch {
@@ -170,10 +175,12 @@ fn check_messages(connection: &Connection, after: i64) -> Result<Batch> {
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let mut say = |what: &str| batch.faults.push(Fault(format!("message {id}: {what}")));
-        if MessageIndex::decode(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?, 0)
-            .is_err()
-        {
-            say("its MIME index is unreadable");
+        let mime = row
+            .get_ref(3)?
+            .as_blob_or_null()
+            .map_err(rusqlite::Error::from)?;
+        if !mime.is_some_and(|mime| MessageIndex::decode(mime, 0).is_ok()) {
+            say("its MIME index is missing or unreadable");
         }
         let found = digest_of(connection, id)?;
         if found.size != row.get::<_, i64>(1)? as u64 {

@@ -187,16 +187,20 @@ impl Sealed {
                 "the message took too long, its first pieces are gone".into(),
             ));
         }
-        let sql = "INSERT INTO message (id, size, digest, created, mime, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql =
+            "INSERT INTO message (id, size, digest, created, body) VALUES (?1, ?2, ?3, ?4, ?5)";
         let values = params![
             self.id,
             self.size as i64,
             self.digest,
             now_seconds(),
-            self.mime,
             self.first
         ];
         connection.prepare_cached(sql)?.execute(values)?;
+        let sql = "INSERT INTO mime (message, data) VALUES (?1, ?2)";
+        connection
+            .prepare_cached(sql)?
+            .execute(params![self.id, self.mime])?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Entries: a message in a mailbox, under a UID, with its flags.
 //!
-//! Reading them (snapshot, facts, MIME indexes, octets) and changing their flags. All calls
+//! Reading them (facts, MIME indexes, octets) and changing their flags. All calls
 //! take the account, and see nothing of another's.
 //!
 //! Unknown UIDs are left out of the answers: another session may have expunged them.
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
+use crate::mailbox;
 use crate::mailbox::row::OpenRow;
-use crate::mailbox::{self, MailboxInfo};
 use crate::mime::MessageIndex;
 use crate::writer::Tx;
 use crate::{
@@ -62,26 +62,6 @@ pub struct Entry {
     pub prefix: Arc<[u8]>,
 }
 
-/// A mailbox at one moment.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The mailbox.
-    pub info: MailboxInfo,
-    /// Entries from this UID on are `\Recent` to this session.
-    pub recent_from: Uid,
-    /// All entries, by UID.
-    pub entries: Vec<EntryState>,
-}
-
-/// Does taking a snapshot claim the `\Recent` messages (SELECT) or not (EXAMINE)? RFC 3501 §2.3.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SnapshotMode {
-    /// Later sessions still see the messages as recent.
-    ReadOnly,
-    /// This session alone sees them as recent.
-    ClaimRecent,
-}
-
 /// What a change of flags did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
@@ -96,7 +76,7 @@ pub struct Stored {
     pub given: Vec<ModSeq>,
 }
 
-const STATE: &str = "SELECT uid, modseq, flags, keywords FROM entry";
+pub(crate) const STATE: &str = "SELECT uid, modseq, flags, keywords FROM entry";
 
 pub(crate) fn state_from_row(row: &Row<'_>) -> rusqlite::Result<EntryState> {
     Ok(EntryState {
@@ -108,34 +88,6 @@ pub(crate) fn state_from_row(row: &Row<'_>) -> rusqlite::Result<EntryState> {
 }
 
 impl Store {
-    /// The mailbox and all its entries at one moment.
-    pub async fn snapshot(
-        &self,
-        account: AccountId,
-        mailbox: MailboxId,
-        mode: SnapshotMode,
-    ) -> Result<Snapshot> {
-        let claimed = match mode {
-            SnapshotMode::ReadOnly => None,
-            SnapshotMode::ClaimRecent => Some(self.claim_recent(account, mailbox).await?),
-        };
-        self.read(move |connection| {
-            let info = mailbox::info(connection, account, mailbox)?;
-            let mut select =
-                connection.prepare_cached(&format!("{STATE} WHERE mailbox = ?1 ORDER BY uid"))?;
-            let mut entries = Vec::with_capacity(info.messages as usize);
-            for state in select.query_map([mailbox], state_from_row)? {
-                entries.push(state?);
-            }
-            Ok(Snapshot {
-                recent_from: claimed.unwrap_or(info.recent_from),
-                info,
-                entries,
-            })
-        })
-        .await
-    }
-
     /// Makes the recent messages this session's own: from the answer on they are `\Recent` to it alone.
     pub async fn claim_recent(&self, account: AccountId, mailbox: MailboxId) -> Result<Uid> {
         let info = self.mailbox_by_id(account, mailbox).await?;
@@ -197,7 +149,7 @@ impl Store {
         let uids = bounded(uids)?;
         self.read(move |connection| {
             mailbox::require_owned(connection, account, mailbox)?;
-            let sql = "SELECT length(entry.prefix), message.mime FROM entry JOIN message ON message.id = entry.message
+            let sql = "SELECT length(entry.prefix), mime.data FROM entry JOIN mime ON mime.message = entry.message
                        WHERE entry.mailbox = ?1 AND entry.uid = ?2";
             let mut select = connection.prepare_cached(sql)?;
             let mut indexes = Vec::with_capacity(uids.len());

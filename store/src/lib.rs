@@ -37,6 +37,7 @@ mod piece;
 mod queue;
 mod reader;
 mod schema;
+mod snapshot;
 mod sweep;
 mod timestamp;
 mod turn;
@@ -56,7 +57,7 @@ pub use directory::credential::{AppPassword, Credential, Login, NewCredential, S
 pub use directory::domain::Domain;
 pub use directory::resolve::{Resolution, ResolvedAccount};
 pub use draft::{Draft, Sealed};
-pub use entry::{ENTRIES_MAX, Entry, EntryState, READ_OCTETS_MAX, Snapshot, SnapshotMode, Stored};
+pub use entry::{ENTRIES_MAX, Entry, EntryState, READ_OCTETS_MAX, Stored};
 pub use error::{Error, OpenError, Result};
 pub use flags::{FlagChange, FlagOperation, Flags, KEYWORD_OCTETS_MAX, KEYWORDS_MAX, Keywords};
 pub use identity::{
@@ -69,6 +70,7 @@ pub use queue::{
     DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
     QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
 };
+pub use snapshot::{Snapshot, SnapshotMode};
 pub use timestamp::Timestamp;
 
 use crate::feed::Feed;
@@ -113,6 +115,7 @@ struct Inner {
     writer: Writer,
     feed: Arc<Feed>,
     message_ids: MessageIds,
+    remembered: snapshot::Remembered,
     /// Held as long as the store is open; see `open::VersionLock`.
     _version: open::VersionLock,
 }

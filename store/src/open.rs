@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use crate::feed::Feed;
 use crate::identity::MessageIds;
 use crate::reader::{Readers, STATEMENTS_KEPT};
+use crate::snapshot::Remembered;
 use crate::turn::{Turnstile, open_lock_file};
 use crate::writer::Writer;
 use crate::{Inner, OpenError, Options, Result, Store, schema, sweep};
@@ -75,6 +76,7 @@ fn open_blocking(dir: &Path, options: Options) -> std::result::Result<Store, Ope
             writer: Writer::start(connection, turnstile, Arc::clone(&feed))?,
             feed,
             message_ids: MessageIds::new(origin),
+            remembered: Remembered::default(),
             _version: version,
         })
     };

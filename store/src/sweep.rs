@@ -99,6 +99,9 @@ fn sweep_message(connection: &Connection, message: i64) -> Result<()> {
         .prepare_cached("DELETE FROM chunk WHERE message = ?1")?
         .execute([message])?;
     connection
+        .prepare_cached("DELETE FROM mime WHERE message = ?1")?
+        .execute([message])?;
+    connection
         .prepare_cached("DELETE FROM message WHERE id = ?1")?
         .execute([message])?;
     Ok(())

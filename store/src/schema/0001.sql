@@ -57,8 +57,12 @@ CREATE TABLE message (
     size     INTEGER NOT NULL,                   -- octets of body and chunks together
     digest   BLOB NOT NULL,                      -- see draft.rs
     created  INTEGER NOT NULL,
-    mime     BLOB NOT NULL,                      -- the MIME index
     body     BLOB NOT NULL                       -- the first piece; chunks follow it
+);
+
+CREATE TABLE mime (                              -- the MIME index; apart from the bodies, so that many are read from few pages
+    message  INTEGER PRIMARY KEY,
+    data     BLOB NOT NULL
 );
 
 CREATE TABLE chunk (
