@@ -179,7 +179,7 @@ fn check_messages(connection: &Connection, after: i64) -> Result<Batch> {
             .get_ref(3)?
             .as_blob_or_null()
             .map_err(rusqlite::Error::from)?;
-        if !mime.is_some_and(|mime| MessageIndex::decode(mime, 0).is_ok()) {
+        if mime.is_none_or(|mime| MessageIndex::decode(mime, 0).is_err()) {
             say("its MIME index is missing or unreadable");
         }
         let found = digest_of(connection, id)?;
