@@ -5,12 +5,15 @@
 
 use std::net::IpAddr;
 
-use store::{Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, Store};
+use store::{
+    Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, SpecialUse, Store,
+};
 
 use super::compose::{date_now, message_id, missing_fields};
 use super::header::Header;
 use super::intake::Message;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
+use super::verdict::Verdict;
 use crate::envelope::{Delivery, Envelope};
 use crate::grammar::{Body, ReversePath};
 use crate::limits::JOURNAL_OCTETS_MAX;
@@ -37,22 +40,21 @@ pub async fn deliver(
     message: Message,
 ) -> Result<MessageId, Reject> {
     let Message { mut draft, header } = message;
+    // Checks add their verdicts here, one after the other; any of them may refuse.
+    let verdict = Verdict::default();
     let id = draft.id().printed();
     let date = date_now();
 
-    // Checks of what comes in, and signatures of what goes out, belong here: they see header and draft, and
-    // either refuse or prepend fields below the trace.
-
-    let mut fields = trace(&source, &envelope, &id, &date);
+    let mut fields = trace(&source, &envelope, &id, &date) + &verdict.fields;
     if source.account.is_some() {
         fields += &missing_fields(&header, &id, source.hostname, &date);
     }
-    let origin = origin(&source, &envelope, &header, &id);
+    let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
     let failed = |error: store::Error| Reject::store("acceptance of a message", &error);
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let message = draft.seal().await.map_err(failed)?;
     let accepted = store
-        .accept(acceptance(&source, envelope, message, origin))
+        .accept(acceptance(&source, envelope, message, origin, &verdict))
         .await
         .map_err(failed)?;
     Ok(accepted.id)
@@ -101,6 +103,7 @@ fn acceptance(
     envelope: Envelope,
     message: store::Sealed,
     origin: String,
+    verdict: &Verdict,
 ) -> Acceptance {
     Acceptance {
         message,
@@ -109,7 +112,7 @@ fn acceptance(
         filings: envelope
             .deliveries
             .iter()
-            .map(|delivery| filing(&envelope.sender, delivery))
+            .map(|delivery| filing(&envelope.sender, delivery, verdict))
             .collect(),
         relays: envelope.relays,
         envelope_id: None,
@@ -124,11 +127,14 @@ fn acceptance(
     }
 }
 
-fn filing(sender: &ReversePath, delivery: &Delivery) -> Filing {
+fn filing(sender: &ReversePath, delivery: &Delivery, verdict: &Verdict) -> Filing {
     Filing {
         account: delivery.account,
         recipient: delivery.address.clone(),
-        target: FilingTarget::Inbox,
+        target: match verdict.junk {
+            true => FilingTarget::SpecialUse(SpecialUse::Junk),
+            false => FilingTarget::Inbox,
+        },
         prefix: delivery_prefix(sender, &delivery.address),
         flags: Flags::NONE,
     }

@@ -6,10 +6,12 @@
 //!              └─ end of data ─► checks ─► fields added on top ─► one store.accept(...) ─► queue id
 //! ```
 //!
-//! `intake` reads, `header` looks, `compose` and `trace` write the fields that we add, `delivery` commits.
+//! `intake` reads, `header` looks, `compose` and `trace` write the fields that we add, `verdict` is what checks say, `delivery`
+//! runs them and commits.
 
 pub mod compose;
 pub mod delivery;
 pub mod header;
 pub mod intake;
 pub mod trace;
+pub mod verdict;
