@@ -5,13 +5,17 @@
 //! writers hardly notice. Nothing points at a staged message until `accept` or `append` does;
 //! if that never happens, `sweep` removes it after [`STAGED_SECONDS`].
 //!
+//! Whoever may want another header section in the end gives it apart, by `set_header`: it stays in memory and can be
+//! replaced until the draft is sealed. The index is then made anew, from the body that is read back piece by piece.
+//!
 //! The digest is BLAKE3 of the message if it is one piece, and else BLAKE3 of the digests of
 //! the pieces, one after the other.
 //!
 //! Failure: beyond the limit, `write` says [`Error::Limit`], and the caller drops the draft
 //! (and still reads its input to the end).
 
-use rusqlite::{Connection, params};
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::mime::Indexer;
 use crate::piece::PIECE_OCTETS;
@@ -27,13 +31,18 @@ pub struct Draft {
     id: MessageId,
     octets_max: u64,
     len: u64,
+    /// What was prepended.
     head: Vec<u8>,
+    /// The header section, if it was given apart.
+    header: Vec<u8>,
     first: Vec<u8>,
     /// The piece after `first` that is being filled.
     piece: Vec<u8>,
     staged: u32,
     digests: Vec<u8>,
     indexer: Indexer,
+    /// The header section is not the one that the indexer saw.
+    reindex: bool,
 }
 
 /// A complete message, ready to be accepted or appended.
@@ -55,11 +64,13 @@ impl Draft {
             octets_max,
             len: 0,
             head: Vec::new(),
+            header: Vec::new(),
             first: Vec::new(),
             piece: Vec::new(),
             staged: 0,
             digests: Vec::new(),
             indexer: Indexer::new(),
+            reindex: false,
         }
     }
 
@@ -76,6 +87,42 @@ impl Draft {
     /// Nothing yet?
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Sets the header section, without the empty line behind it: best before the first `write`, which then begins with that
+    /// line. Later it replaces the one that was set before; what was written stays.
+    pub fn set_header(&mut self, header: &[u8]) -> Result<()> {
+        let others = self.len - self.header.len() as u64;
+        self.len = self.within_limit(others + header.len() as u64)?;
+        if self.len == header.len() as u64 && self.header.is_empty() {
+            self.indexer.push(header);
+        } else {
+            self.reindex = true;
+        }
+        self.header = header.to_vec();
+        Ok(())
+    }
+
+    /// What was written, in pieces of bounded size, counted from 0: all but the header section that was set and the fields that were
+    /// prepended. `None` behind the last.
+    pub async fn written(&self, piece: u32) -> Result<Option<Bytes>> {
+        let Some(number) = piece.checked_sub(1) else {
+            return Ok(Some(Bytes::copy_from_slice(&self.first)));
+        };
+        if number >= self.staged {
+            let is_last = number == self.staged && !self.piece.is_empty();
+            return Ok(is_last.then(|| Bytes::copy_from_slice(&self.piece)));
+        }
+        let id = self.id;
+        let read = move |connection: &Connection| {
+            let sql = "SELECT data FROM chunk WHERE message = ?1 AND number = ?2";
+            let mut select = connection.prepare_cached(sql)?;
+            let data: Option<Vec<u8>> = select
+                .query_row(params![id, number], |row| row.get(0))
+                .optional()?;
+            data.ok_or(Error::NotFound("piece of a message"))
+        };
+        Ok(Some(self.store.inner.readers.read(read).await?.into()))
     }
 
     /// Adds octets at the end.
@@ -110,8 +157,12 @@ impl Draft {
         if !self.piece.is_empty() {
             self.stage().await?;
         }
+        if self.reindex {
+            self.indexer = self.index_again().await?;
+        }
         let mut first = self.head;
         let mime = self.indexer.finish().prepended(first.len() as u64).encode();
+        first.append(&mut self.header);
         first.append(&mut self.first);
         let mut digest = *blake3::hash(&first).as_bytes();
         if self.staged > 0 {
@@ -131,13 +182,28 @@ impl Draft {
         })
     }
 
-    fn grow(&mut self, by: usize) -> Result<()> {
-        let len = self.len + by as u64;
-        if len > self.octets_max {
-            return Err(Error::Limit("octets in the message"));
+    /// The index of header section and body as they are now.
+    async fn index_again(&self) -> Result<Indexer> {
+        let mut indexer = Indexer::new();
+        indexer.push(&self.header);
+        let mut number = 0;
+        while let Some(octets) = self.written(number).await? {
+            indexer.push(&octets);
+            number += 1;
         }
-        self.len = len;
+        Ok(indexer)
+    }
+
+    fn grow(&mut self, by: usize) -> Result<()> {
+        self.len = self.within_limit(self.len + by as u64)?;
         Ok(())
+    }
+
+    fn within_limit(&self, len: u64) -> Result<u64> {
+        match len > self.octets_max {
+            true => Err(Error::Limit("octets in the message")),
+            false => Ok(len),
+        }
     }
 
     /// Writes the filled piece away.

@@ -13,7 +13,8 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
 use crate::{Error, MailboxId, READ_OCTETS_MAX, Result, Uid};
 
 /// Octets of a piece: large enough for most mail to be one row, small enough that writing one
-/// does not hold up other writers. The first piece may be longer, by what was prepended to it.
+/// does not hold up other writers. The first piece may be longer, by the header section
+/// that was set apart and by what was prepended.
 pub(crate) const PIECE_OCTETS: usize = 256 * 1024;
 
 /// Where the octets of an entry lie.

@@ -51,7 +51,7 @@ impl Stage {
 
 /// A whole message, not yet accepted.
 pub struct Message {
-    /// Header section and body; fields can still be put on top.
+    /// Header section and body; fields can still be put on top, and the header section can be replaced.
     pub draft: Draft,
     /// The header section as it is in the draft.
     pub header: Header,
@@ -138,7 +138,7 @@ impl Intake {
         let (mut header, body) = reader.finish();
         self.inspect(&header)?;
         header.remove(self.rules.removed_fields);
-        write(&mut draft, header.octets()).await?;
+        draft.set_header(header.octets()).map_err(refusal)?;
         write(&mut draft, &body).await?;
         Ok(Message { draft, header })
     }
@@ -179,10 +179,14 @@ impl Intake {
 }
 
 async fn write(draft: &mut Draft, octets: &[u8]) -> Result<(), Reject> {
-    draft.write(octets).await.map_err(|error| match error {
+    draft.write(octets).await.map_err(refusal)
+}
+
+fn refusal(error: store::Error) -> Reject {
+    match error {
         store::Error::Limit(_) => Reject::MessageTooBig,
         error => Reject::store("write of a message", &error),
-    })
+    }
 }
 
 /// Watches that CR and LF come only as CRLF.
