@@ -81,3 +81,5 @@ pub const IMAP_IDLE_SECONDS: u64 = 31 * 60;
 pub const POP3_IDLE_SECONDS: u64 = 10 * 60;
 /// Default of `imapd.login_seconds` and `pop3d.login_seconds`.
 pub const LOGIN_SECONDS: u64 = 60;
+/// Default of `dns.timeout_seconds`.
+pub const DNS_SECONDS_MAX: u64 = 5;

@@ -58,6 +58,7 @@ fn the_example_is_right_and_shows_the_defaults() {
     let mut explicit = parse(&lines.collect::<Vec<_>>().join("\n"));
     assert_eq!(explicit.tls.certificates.len(), 1);
     explicit.tls.certificates.clear();
+    assert!(explicit.dns.trust_anchor.take().is_some());
     explicit.auth.verifications = shown.auth.verifications;
     assert_eq!(explicit, shown);
 }

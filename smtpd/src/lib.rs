@@ -4,11 +4,12 @@
 //! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
-//! `reject` (every word that is said), `limits`.
+//! `reject` (every word that is said), `dns` (what names mean), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
 
 pub mod answer;
+pub mod dns;
 pub mod envelope;
 pub mod grammar;
 pub mod limits;

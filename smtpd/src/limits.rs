@@ -46,3 +46,24 @@ pub const RELAY_NOTICE_SECONDS: i64 = 4 * 3600;
 
 /// Of a header field that the journal quotes.
 pub const JOURNAL_OCTETS_MAX: usize = 255;
+
+/// Answers that the resolver remembers, each of at most 64 KiB (a DNS message over TCP), most of some hundred octets.
+pub const DNS_ANSWERS_MAX: u64 = 2048;
+
+/// Absent names and records that are remembered.
+pub const DNS_ABSENCES_MAX: usize = 4096;
+
+/// How long an answer is remembered at most, whatever it says itself.
+pub const DNS_ANSWER_SECONDS_MAX: u64 = 24 * 3600;
+
+/// The same for the absence of a name or record (RFC 2308 §5: one to three hours).
+pub const DNS_ABSENCE_SECONDS_MAX: u64 = 3600;
+
+/// Records of one answer that are looked at; what is more is left out.
+pub const DNS_RECORDS_MAX: usize = 100;
+
+/// Aliases (CNAME) that lead from a name to another (RFC 1034 §3.6.2 sets no limit).
+pub const DNS_ALIASES_MAX: usize = 16;
+
+/// How often /etc/resolv.conf is looked at for changes.
+pub const RESOLV_CONF_SECONDS: u64 = 10;

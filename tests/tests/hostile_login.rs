@@ -290,7 +290,10 @@ fn words(answer: &str) -> String {
         let inner = word.trim_end_matches('.').strip_prefix(['(', '[']);
         inner.is_some_and(|inner| {
             let id = inner.trim_end_matches([')', ']']);
-            id.len() == 12 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            id.len() == 12
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         })
     };
     let kept = answer.split_whitespace().filter(|word| !is_id(word));

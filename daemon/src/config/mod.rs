@@ -4,6 +4,7 @@
 //! line and column, is in `read`; the file itself is explained in `deploy/pennyblack.toml`. What can change while the server
 //! runs (domains, accounts, aliases) is not here but in the store.
 
+mod dns;
 mod fault;
 mod network;
 mod read;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use dns::{Dns, NameServer};
 pub use fault::{Fault, Faults};
 pub use network::Network;
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// Limits that hold for every daemon.
     pub limits: Limits,
+    /// Questions about names.
+    pub dns: Dns,
     /// Receiving and submission.
     pub smtpd: Smtpd,
     /// IMAP.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::dns::dns;
 use super::fault::{Collector, Faults};
 use super::section::Section;
 use super::{
@@ -54,6 +55,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         address: address(root.section("address")),
         proxy: proxy(root.section("proxy")),
         limits: common_limits(root.section("limits")),
+        dns: dns(root.section("dns"), directory),
         smtpd: smtpd(root.section("smtpd")),
         imapd: imapd(root.section("imapd")),
         pop3d: pop3d(root.section("pop3d")),
