@@ -23,6 +23,9 @@ use crate::{
 pub const ENTRIES_MAX: usize = 1000;
 /// Octets that one call of [`Store::read`] or [`Store::read_many`] gives.
 pub const READ_OCTETS_MAX: u64 = 1024 * 1024;
+/// Octets of stored MIME indexes that one call of [`Store::indexes`] reads. In memory an index takes up to thirty times
+/// its stored octets, where a message has thousands of tiny parts or addresses.
+const INDEXES_OCTETS_MAX: usize = 1024 * 1024;
 /// UIDs whose flags change in one transaction: other writers get their turn in between.
 const FLAGS_BATCH: usize = 5000;
 
@@ -60,6 +63,16 @@ pub struct Entry {
     pub keywords: Keywords,
     /// Header fields of this copy alone, served before the message.
     pub prefix: Arc<[u8]>,
+}
+
+/// MIME indexes of the first of the messages asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexes {
+    /// Those that were found, in the order asked.
+    pub found: Vec<(Uid, MessageIndex)>,
+    /// How many of the messages asked for are settled: they were found, or are no more. At least one, if one was asked
+    /// for; the caller asks again for the rest.
+    pub settled: usize,
 }
 
 /// What a change of flags did.
@@ -139,28 +152,37 @@ impl Store {
         .await
     }
 
-    /// The MIME indexes of up to [`ENTRIES_MAX`] entries, with offsets as served.
+    /// The MIME indexes of up to [`ENTRIES_MAX`] entries, with offsets as served, in the order asked. Stops early,
+    /// after at least one, before the indexes would take too much memory.
     pub async fn indexes(
         &self,
         account: AccountId,
         mailbox: MailboxId,
         uids: &[Uid],
-    ) -> Result<Vec<(Uid, MessageIndex)>> {
+    ) -> Result<Indexes> {
         let uids = bounded(uids)?;
         self.read(move |connection| {
             mailbox::require_owned(connection, account, mailbox)?;
             let sql = "SELECT length(entry.prefix), mime.data FROM entry JOIN mime ON mime.message = entry.message
                        WHERE entry.mailbox = ?1 AND entry.uid = ?2";
             let mut select = connection.prepare_cached(sql)?;
-            let mut indexes = Vec::with_capacity(uids.len());
-            for uid in uids {
+            let mut found = Vec::with_capacity(uids.len());
+            let mut octets = 0;
+            for (settled, &uid) in uids.iter().enumerate() {
                 let mut rows = select.query(params![mailbox, uid])?;
                 let Some(row) = rows.next()? else { continue };
                 let prefix = row.get::<_, i64>(0)? as u64;
                 let mime = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-                indexes.push((uid, decode_index(mime, prefix)?));
+                octets += mime.len();
+                if octets > INDEXES_OCTETS_MAX && !found.is_empty() {
+                    return Ok(Indexes { found, settled });
+                }
+                found.push((uid, decode_index(mime, prefix)?));
             }
-            Ok(indexes)
+            Ok(Indexes {
+                found,
+                settled: uids.len(),
+            })
         })
         .await
     }

@@ -57,7 +57,7 @@ pub use directory::credential::{AppPassword, Credential, Login, NewCredential, S
 pub use directory::domain::Domain;
 pub use directory::resolve::{Resolution, ResolvedAccount};
 pub use draft::{Draft, Sealed};
-pub use entry::{ENTRIES_MAX, Entry, EntryState, READ_OCTETS_MAX, Stored};
+pub use entry::{ENTRIES_MAX, Entry, EntryState, Indexes, READ_OCTETS_MAX, Stored};
 pub use error::{Error, OpenError, Result};
 pub use flags::{FlagChange, FlagOperation, Flags, KEYWORD_OCTETS_MAX, KEYWORDS_MAX, Keywords};
 pub use identity::{

@@ -159,12 +159,12 @@ async fn an_accepted_message_is_shared_and_served_with_each_prefix() {
             .await
             .expect("read");
         assert_eq!(part, whole[5..40]);
-        let (_, index) = fixture
+        let indexes = fixture
             .store
             .indexes(account, inbox.id, &[Uid::FIRST])
             .await
-            .expect("indexes")
-            .remove(0);
+            .expect("indexes");
+        let (_, index) = &indexes.found[0];
         assert_eq!(
             index.root().body,
             (whole.len() as u64 - 11)..whole.len() as u64

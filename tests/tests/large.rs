@@ -1,5 +1,5 @@
 //! A message as large as the limit allows: through SMTP, IMAP and POP3, octet for octet, with little memory, and without
-//! making others wait.
+//! making others wait. And messages that are small but have as many parts as the limit allows.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -17,6 +17,9 @@ const OCTETS: usize = 50 * 1024 * 1024 - 10_000;
 
 /// How much a daemon may grow for it: buffers, and the allocator's slack. Far less than the message.
 const GROWTH_KIB_MAX: u64 = 24 * 1024;
+
+/// How much imapd may grow while it works on messages of many parts.
+const INDEXES_GROWTH_KIB_MAX: u64 = 96 * 1024;
 
 fn message() -> Vec<u8> {
     let mut message = b"Subject: large\r\nMIME-Version: 1.0\r\n\
@@ -80,6 +83,33 @@ fn fifty_mebibytes_pass_with_little_memory_and_make_nobody_wait() {
         );
     }
     server.mailctl_ok(&["check"], "").unwrap();
+}
+
+/// Each of the messages has 10,000 parts; the indexes of all of them at once would take a quarter of a GiB.
+#[test]
+fn messages_of_many_parts_are_fetched_and_searched_with_little_memory() {
+    const MESSAGES: u32 = 40;
+    let server = Server::new().unwrap();
+    server.start_all().unwrap();
+    let mut imap = Imap::login(&server, "alice@example.test").unwrap();
+    let parts = "--b\r\n\r\n".repeat(10_000);
+    let message = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{parts}");
+    for _ in 0..MESSAGES {
+        imap.append("INBOX", message.as_bytes()).unwrap();
+    }
+    imap.command("SELECT INBOX").unwrap();
+    let before = peak(&server, Daemon::Imapd);
+
+    let fetched = imap.command("FETCH 1:* (UID ENVELOPE)").unwrap();
+    assert!(fetched.is_ok());
+    assert_eq!(fetched.untagged.len(), MESSAGES as usize);
+    let found = imap
+        .command("SEARCH HEADER Content-Type boundary NOT TEXT nowhere")
+        .unwrap();
+    assert_eq!(found.numbers(), (1..=MESSAGES).collect::<Vec<_>>());
+
+    let grown = peak(&server, Daemon::Imapd).saturating_sub(before);
+    assert!(grown < INDEXES_GROWTH_KIB_MAX, "imapd grew by {grown} KiB");
 }
 
 /// Delivers small messages until it is over; the longest time that one took.

@@ -94,55 +94,73 @@ impl Batches<'_> {
         out: &mut Output,
     ) -> Result<usize, Reject> {
         let asked = messages.len();
-        let messages = self.load(messages).await?;
-        let gone = asked - messages.len();
-        let mut rest = messages.as_slice();
+        let mut answered = 0;
+        let mut rest = self.load_entries(messages).await?;
         while !rest.is_empty() {
-            let (group, wanted) = next_group(rest);
-            let octets = self.reader.read_all(&wanted).await?;
-            let mut octets = octets.into_iter();
-            for message in rest.iter().take(group) {
-                self.write(message, &mut octets, view, out).await?;
-            }
-            rest = rest.get(group..).unwrap_or_default();
+            let part = self.load_indexes(&mut rest).await?;
+            answered += part.len();
+            self.write_all(&part, view, out).await?;
         }
-        Ok(gone)
+        Ok(asked - answered)
     }
 
-    async fn load(&self, mut messages: Vec<Message>) -> Result<Vec<Message>, Reject> {
+    async fn load_entries(&self, mut messages: Vec<Message>) -> Result<Vec<Message>, Reject> {
+        if !self.plan.needs_entry {
+            return Ok(messages);
+        }
         let Reader {
             store,
             account,
             mailbox,
         } = &self.reader;
-        if self.plan.needs_entry {
-            let uids: Vec<Uid> = messages.iter().map(|message| message.uid).collect();
-            let mut entries = store
-                .entries(*account, *mailbox, &uids)
-                .await?
-                .into_iter()
-                .peekable();
-            for message in &mut messages {
-                message.entry = entries.next_if(|entry| entry.uid == message.uid);
-            }
-            messages.retain(|message| message.entry.is_some());
+        let entries = store.entries(*account, *mailbox, &uids(&messages)).await?;
+        let mut entries = entries.into_iter().peekable();
+        for message in &mut messages {
+            message.entry = entries.next_if(|entry| entry.uid == message.uid);
         }
-        if self.plan.needs_index {
-            let uids: Vec<Uid> = messages.iter().map(|message| message.uid).collect();
-            let mut indexes = store
-                .indexes(*account, *mailbox, &uids)
-                .await?
-                .into_iter()
-                .peekable();
-            for message in &mut messages {
-                message.index = indexes
-                    .next_if(|(uid, _)| *uid == message.uid)
-                    .map(|(_, index)| index);
-                message.located = self.locate(message.index.as_ref());
-            }
-            messages.retain(|message| message.index.is_some());
-        }
+        messages.retain(|message| message.entry.is_some());
         Ok(messages)
+    }
+
+    /// Takes the first messages off, as many as have indexes that may be in memory together, and gives those that are
+    /// still there.
+    async fn load_indexes(&self, messages: &mut Vec<Message>) -> Result<Vec<Message>, Reject> {
+        if !self.plan.needs_index {
+            return Ok(std::mem::take(messages));
+        }
+        let Reader {
+            store,
+            account,
+            mailbox,
+        } = &self.reader;
+        let indexes = store.indexes(*account, *mailbox, &uids(messages)).await?;
+        let mut part: Vec<Message> = messages.drain(..indexes.settled).collect();
+        let mut indexes = indexes.found.into_iter().peekable();
+        for message in &mut part {
+            let found = indexes.next_if(|(uid, _)| *uid == message.uid);
+            message.index = found.map(|(_, index)| index);
+            message.located = self.locate(message.index.as_ref());
+        }
+        part.retain(|message| message.index.is_some());
+        Ok(part)
+    }
+
+    async fn write_all(
+        &mut self,
+        mut messages: &[Message],
+        view: &mut View,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        while !messages.is_empty() {
+            let (group, wanted) = next_group(messages);
+            let octets = self.reader.read_all(&wanted).await?;
+            let mut octets = octets.into_iter();
+            for message in messages.iter().take(group) {
+                self.write(message, &mut octets, view, out).await?;
+            }
+            messages = messages.get(group..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn locate(&self, index: Option<&MessageIndex>) -> Vec<Located> {
@@ -303,6 +321,10 @@ impl Batches<'_> {
         }
         Ok(())
     }
+}
+
+fn uids(messages: &[Message]) -> Vec<Uid> {
+    messages.iter().map(|message| message.uid).collect()
 }
 
 /// How many messages are read together, so that their octets stay within one answer of the store.

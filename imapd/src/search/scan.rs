@@ -94,13 +94,15 @@ impl Scan<'_> {
         let mut open = open.into_iter().peekable();
         while open.peek().is_some() {
             let batch: Vec<Known> = open.by_ref().take(FETCH_BATCH).collect();
-            let batch = self.by_entries(batch).await?;
-            let mut batch = self.by_indexes(batch).await?;
-            // Headers are read apart from bodies only where a key asks for a field.
-            if self.program.uses(Level::Header) {
-                batch = self.by_texts(batch, Scope::Header).await?;
+            let mut batch = self.by_entries(batch).await?;
+            while !batch.is_empty() {
+                let mut part = self.by_indexes(&mut batch).await?;
+                // Headers are read apart from bodies only where a key asks for a field.
+                if self.program.uses(Level::Header) {
+                    part = self.by_texts(part, Scope::Header).await?;
+                }
+                self.by_texts(part, Scope::Text).await?;
             }
-            self.by_texts(batch, Scope::Text).await?;
         }
         Ok(())
     }
@@ -114,11 +116,8 @@ impl Scan<'_> {
             account,
             mailbox,
         } = self.reader;
-        let mut entries = store
-            .entries(*account, *mailbox, &uids(&batch))
-            .await?
-            .into_iter()
-            .peekable();
+        let entries = store.entries(*account, *mailbox, &uids(&batch)).await?;
+        let mut entries = entries.into_iter().peekable();
         for known in &mut batch {
             known.entry = entries.next_if(|entry| entry.uid.value() == known.row.uid);
         }
@@ -127,27 +126,23 @@ impl Scan<'_> {
         Ok(self.sort_out(batch))
     }
 
-    async fn by_indexes(&mut self, mut batch: Vec<Known>) -> Result<Vec<Known>, Reject> {
-        if batch.is_empty() {
-            return Ok(batch);
-        }
+    /// Takes the first messages off, as many as have indexes that may be in memory together, and gives those that are
+    /// still open.
+    async fn by_indexes(&mut self, batch: &mut Vec<Known>) -> Result<Vec<Known>, Reject> {
         let Reader {
             store,
             account,
             mailbox,
         } = self.reader;
-        let mut indexes = store
-            .indexes(*account, *mailbox, &uids(&batch))
-            .await?
-            .into_iter()
-            .peekable();
-        for known in &mut batch {
-            known.index = indexes
-                .next_if(|(uid, _)| uid.value() == known.row.uid)
-                .map(|(_, index)| index);
+        let indexes = store.indexes(*account, *mailbox, &uids(batch)).await?;
+        let mut part: Vec<Known> = batch.drain(..indexes.settled.min(batch.len())).collect();
+        let mut indexes = indexes.found.into_iter().peekable();
+        for known in &mut part {
+            let found = indexes.next_if(|(uid, _)| uid.value() == known.row.uid);
+            known.index = found.map(|(_, index)| index);
         }
-        batch.retain(|known| known.index.is_some());
-        Ok(self.sort_out(batch))
+        part.retain(|known| known.index.is_some());
+        Ok(self.sort_out(part))
     }
 
     /// Keeps what is decided, and gives back what is open.

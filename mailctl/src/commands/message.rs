@@ -90,7 +90,13 @@ async fn describe(
     uids: &[Uid],
 ) -> Outcome<Vec<Shown>> {
     let entries = office.store.entries(account, mailbox, uids).await?;
-    let indexes = office.store.indexes(account, mailbox, uids).await?;
+    let mut indexes = Vec::with_capacity(entries.len());
+    let mut rest = uids;
+    while !rest.is_empty() {
+        let part = office.store.indexes(account, mailbox, rest).await?;
+        rest = rest.get(part.settled..).unwrap_or_default();
+        indexes.extend(part.found);
+    }
     Ok(indexes
         .into_iter()
         .filter_map(|(uid, index)| {
