@@ -41,6 +41,10 @@ pub struct Acceptance {
     pub smtputf8: bool,
     /// BODY= of MAIL.
     pub body: BodyKind,
+    /// Header fields of the copies that leave alone, in front of the message: a forwarder's seal. Complete, with CRLF.
+    pub relay_prefix: Vec<u8>,
+    /// The sender's address is not shown to be his: he is never told what becomes of the message.
+    pub forged: bool,
     /// From whom it came and what was found out about it: a line for the journal.
     pub origin: String,
 }
@@ -208,8 +212,8 @@ fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<(MailboxId, String)> {
 fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
     let now = now_seconds();
     let id = acceptance.message.id();
-    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created, prefix, forged)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     tx.connection.prepare_cached(sql)?.execute(params![
         id,
         acceptance.reverse_path,
@@ -219,6 +223,8 @@ fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
         acceptance.smtputf8,
         acceptance.body.keyword(),
         now,
+        acceptance.relay_prefix,
+        acceptance.forged,
     ])?;
     let sql = "INSERT INTO relay (message, recipient, domain, sender, original, notify, state, due, expires, notice_due)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9)";

@@ -88,6 +88,11 @@ const RULES: &[(&str, &str)] = &[
             OR NOT EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message)",
     ),
     (
+        "key: its domain is missing, or it has a state that there is not",
+        "SELECT selector FROM signing_key WHERE NOT EXISTS (SELECT 1 FROM domain WHERE id = signing_key.domain)
+            OR state NOT IN ('next', 'signing', 'retired')",
+    ),
+    (
         "account: it has no INBOX",
         "SELECT address FROM account WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE account = account.id AND name = 'INBOX')",
     ),

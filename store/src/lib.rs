@@ -27,6 +27,7 @@ mod error;
 mod expunge;
 mod feed;
 mod flags;
+mod greylist;
 mod identity;
 mod journal;
 mod mailbox;
@@ -37,6 +38,7 @@ mod piece;
 mod queue;
 mod reader;
 mod schema;
+mod secret;
 mod snapshot;
 mod sweep;
 mod timestamp;
@@ -56,10 +58,14 @@ pub use directory::alias::Alias;
 pub use directory::credential::{AppPassword, Credential, Login, NewCredential, ScramKeys};
 pub use directory::domain::Domain;
 pub use directory::resolve::{Resolution, ResolvedAccount};
+pub use directory::signing_key::{
+    KeyState, NewSigningKey, PrivateKey, SigningAlgorithm, SigningKey,
+};
 pub use draft::{Draft, Sealed};
 pub use entry::{ENTRIES_MAX, Entry, EntryState, Indexes, READ_OCTETS_MAX, Stored};
 pub use error::{Error, OpenError, Result};
 pub use flags::{FlagChange, FlagOperation, Flags, KEYWORD_OCTETS_MAX, KEYWORDS_MAX, Keywords};
+pub use greylist::Patience;
 pub use identity::{
     AccountId, CredentialId, MailboxId, MessageId, ModSeq, RelayId, Uid, UidValidity,
 };

@@ -13,7 +13,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::OpenError;
 
 /// Every migration, oldest first. The position, from 1, is the schema's number.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+];
 
 /// The newest schema that this program knows.
 pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;

@@ -89,6 +89,8 @@ fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
         return_content: None,
         smtputf8: false,
         body: BodyKind::SevenBit,
+        relay_prefix: Vec::new(),
+        forged: false,
         origin: "from a test".into(),
     }
 }

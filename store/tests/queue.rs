@@ -62,6 +62,8 @@ async fn acceptance(store: &Store, account: Option<AccountId>, relays: Vec<Relay
         return_content: None,
         smtputf8: false,
         body: BodyKind::EightBitMime,
+        relay_prefix: Vec::new(),
+        forged: false,
         origin: "from a test, Message-ID <1@test>".into(),
     }
 }
@@ -322,5 +324,19 @@ async fn a_destination_that_failed_is_left_alone_for_a_while() {
         "new mail does not end the back-off"
     );
     assert!(store.next_due().await.expect("next") >= Some(now() + 290));
+    end(&store).await;
+}
+
+#[tokio::test]
+async fn the_fields_of_the_leaving_copies_and_the_doubt_about_the_sender_are_leased_too() {
+    let (_dir, store) = open().await;
+    let mut acceptance = acceptance(&store, None, vec![relay("a@one.test", now())]).await;
+    acceptance.relay_prefix = b"ARC-Seal: i=1\r\n".to_vec();
+    acceptance.forged = true;
+    store.accept(acceptance).await.expect("accept");
+    let lessee = store.lessee().await.expect("lessee");
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    assert_eq!(leased[0].prefix, b"ARC-Seal: i=1\r\n");
+    assert!(leased[0].forged);
     end(&store).await;
 }

@@ -123,6 +123,8 @@ fn acceptance(
             Body::EightBitMime => BodyKind::EightBitMime,
             Body::BinaryMime => BodyKind::BinaryMime,
         },
+        relay_prefix: Vec::new(),
+        forged: verdict.forged,
         origin,
     }
 }

@@ -78,7 +78,7 @@ impl Store {
         .await
     }
 
-    /// Removes a domain that holds no address and no alias any more; `NotPermitted` otherwise.
+    /// Removes a domain that holds no address and no alias any more, and its keys; `NotPermitted` otherwise.
     pub async fn remove_domain(&self, name: &str) -> Result<()> {
         let name = normal_domain(name)?;
         self.write(move |tx| {
@@ -90,8 +90,12 @@ impl Store {
                     "the domain still has accounts or aliases; remove them first",
                 ));
             }
-            tx.connection
-                .execute("DELETE FROM domain WHERE id = ?1", [id])?;
+            for sql in [
+                "DELETE FROM signing_key WHERE domain = ?1",
+                "DELETE FROM domain WHERE id = ?1",
+            ] {
+                tx.connection.execute(sql, [id])?;
+            }
             Ok(())
         })
         .await

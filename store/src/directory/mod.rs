@@ -8,6 +8,7 @@ pub(crate) mod alias;
 pub(crate) mod credential;
 pub(crate) mod domain;
 pub(crate) mod resolve;
+pub(crate) mod signing_key;
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -51,6 +51,10 @@ pub struct Leased {
     pub smtputf8: bool,
     /// BODY= of MAIL.
     pub body: BodyKind,
+    /// Header fields that go out in front of the message; `size` does not count them.
+    pub prefix: Vec<u8>,
+    /// The sender's address is not shown to be his: no notice is sent to it.
+    pub forged: bool,
     /// Recipients in the destination.
     pub recipients: Vec<LeasedRecipient>,
 }
@@ -248,7 +252,7 @@ fn leased_message(
     owner: i64,
 ) -> Result<Leased> {
     let sql = "SELECT outbound.message, reverse_path, account, message.size, outbound.created, envelope_id, return_content,
-                   smtputf8, body_kind
+                   smtputf8, body_kind, prefix, forged
                FROM outbound JOIN message ON message.id = outbound.message WHERE outbound.message = ?1";
     let mut leased = connection
         .prepare_cached(sql)?
@@ -273,6 +277,8 @@ fn leased_from_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
         return_content: row.get(6)?,
         smtputf8: row.get(7)?,
         body: BodyKind::from_keyword(&body),
+        prefix: row.get(9)?,
+        forged: row.get(10)?,
         recipients: Vec::new(),
     })
 }
