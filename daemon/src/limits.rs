@@ -83,3 +83,25 @@ pub const POP3_IDLE_SECONDS: u64 = 10 * 60;
 pub const LOGIN_SECONDS: u64 = 60;
 /// Default of `dns.timeout_seconds`.
 pub const DNS_SECONDS_MAX: u64 = 5;
+/// Default of `log.journal_days`.
+pub const JOURNAL_DAYS: u32 = 30;
+/// Default of `relay.retry_minutes`. The first wait is long enough for greylisting hosts, which mostly ask for five minutes.
+pub const RETRY_MINUTES: &[u64] = &[6, 15, 30, 60, 120, 240];
+/// Default of `relay.retry_jitter_percent`.
+pub const RETRY_JITTER_PERCENT: u64 = 20;
+/// Default of `relay.expire_hours` (RFC 5321 §4.5.4.1: four to five days at least).
+pub const EXPIRE_HOURS: u64 = 5 * 24;
+/// Default of `relay.delay_notice_hours`.
+pub const DELAY_NOTICE_HOURS: u64 = 4;
+/// Default of `relay.hold_days_max`.
+pub const HOLD_DAYS: u64 = 30;
+/// Default of `relay.connections_max`.
+pub const RELAY_CONNECTIONS: usize = 200;
+/// Default of `relay.concurrency_per_destination`.
+pub const RELAY_CONCURRENCY: usize = 10;
+/// Default of `relay.messages_per_connection`.
+pub const MESSAGES_PER_CONNECTION: usize = 100;
+/// Default of `relay.connection_idle_seconds`.
+pub const CONNECTION_IDLE_SECONDS: u64 = 5;
+/// Default of `relay.returned_octets_max`.
+pub const RETURNED_OCTETS: u64 = 256 * 1024;

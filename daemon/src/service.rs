@@ -329,6 +329,7 @@ async fn open(
     let separator = config.address.subaddress_separator.clone();
     let options = store::Options {
         subaddress_separator: separator,
+        journal_days: config.log.journal_days,
         ..store::Options::default()
     };
     let store = Store::open(&config.data_dir, options).await?;

@@ -58,6 +58,7 @@ pub async fn open_store(config: &Config, create: bool) -> Outcome<Store> {
     let options = Options {
         create,
         subaddress_separator: config.address.subaddress_separator.clone(),
+        journal_days: config.log.journal_days,
         ..Options::default()
     };
     Ok(Store::open(&config.data_dir, options).await?)

@@ -38,12 +38,6 @@ pub const DESTINATIONS_MAX: usize = 10_000;
 /// What we add to a message in front of its header section, beyond the size limit that holds for the client.
 pub const ADDED_OCTETS_MAX: u64 = 64 << 10;
 
-/// How long a recipient elsewhere is tried (RFC 5321 §4.5.4.1: four to five days at least).
-pub const RELAY_SECONDS_MAX: i64 = 5 * 24 * 3600;
-
-/// After how long a sender is told that a recipient elsewhere has not been reached yet.
-pub const RELAY_NOTICE_SECONDS: i64 = 4 * 3600;
-
 /// Of a header field that the journal quotes.
 pub const JOURNAL_OCTETS_MAX: usize = 255;
 

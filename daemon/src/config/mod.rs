@@ -8,6 +8,7 @@ mod dns;
 mod fault;
 mod network;
 mod read;
+mod relay;
 mod section;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use serde::{Serialize, Serializer};
 pub use dns::{Dns, NameServer};
 pub use fault::{Fault, Faults};
 pub use network::Network;
+pub use relay::Relay;
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +45,8 @@ pub struct Config {
     pub dns: Dns,
     /// Receiving and submission.
     pub smtpd: Smtpd,
+    /// Sending to other servers.
+    pub relay: Relay,
     /// IMAP.
     pub imapd: Imapd,
     /// POP3.
@@ -86,6 +90,8 @@ pub struct Log {
     pub format: LogFormat,
     /// What is written: a level, or directives such as `info,imapd=debug`.
     pub level: String,
+    /// For how many days the journey of each message is remembered, for `mailctl trace`. Changes at the next start only.
+    pub journal_days: u32,
 }
 
 /// `log.format`

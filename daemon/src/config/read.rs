@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::dns::dns;
 use super::fault::{Collector, Faults};
+use super::relay::relay;
 use super::section::Section;
 use super::{
     AddressRules, Auth, CertificateFiles, Config, Imapd, Limits, Log, LogFormat, Pop3d, Proxy,
@@ -17,6 +18,8 @@ use crate::{limits, logs};
 
 /// A week: more than any time-out or delay can sensibly be.
 const SECONDS_MAX: u64 = 7 * 24 * 3600;
+/// Ten years.
+const DAYS_MAX: u64 = 3650;
 const OCTETS_MAX: u64 = 1 << 40;
 const COUNT_MAX: u64 = 1_000_000;
 
@@ -57,6 +60,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         limits: common_limits(root.section("limits")),
         dns: dns(root.section("dns"), directory),
         smtpd: smtpd(root.section("smtpd")),
+        relay: relay(root.section("relay")),
         imapd: imapd(root.section("imapd")),
         pop3d: pop3d(root.section("pop3d")),
     };
@@ -108,6 +112,10 @@ fn log(section: Section<'_>) -> Log {
     let log = Log {
         format: section.choice("format", &formats, LogFormat::Text),
         level: level.to_owned(),
+        journal_days: section
+            .number("journal_days", 1..=DAYS_MAX, limits::JOURNAL_DAYS.into())
+            .try_into()
+            .unwrap_or(limits::JOURNAL_DAYS),
     };
     section.finish();
     log

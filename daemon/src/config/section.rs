@@ -157,13 +157,12 @@ impl<'a> Section<'a> {
         let Some(value) = self.value(key) else {
             return default;
         };
-        let Some(number) = value.get_ref().as_integer() else {
+        if value.get_ref().as_integer().is_none() {
             self.wrong(value, key, "a whole number", "without quotes or unit");
             return default;
-        };
-        let number = u64::from_str_radix(&number.as_str().replace('_', ""), number.radix());
-        match number {
-            Ok(number) if range.contains(&number) => number,
+        }
+        match whole_number(value.get_ref()) {
+            Some(number) if range.contains(&number) => number,
             _ => {
                 self.refuse(
                     key,
@@ -202,6 +201,31 @@ impl<'a> Section<'a> {
                     key,
                     "a list of texts",
                     &format!("as in [\"{example}\"]"),
+                ),
+            }
+        }
+        Some(list)
+    }
+
+    /// A list of whole numbers in a range.
+    pub(super) fn numbers(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Option<Vec<u64>> {
+        let items = self.items(key, "a list of whole numbers", "as in [5, 10]")?;
+        let mut list = Vec::new();
+        for item in items {
+            match whole_number(item.get_ref()) {
+                Some(number) if range.contains(&number) => list.push(number),
+                _ => self.fault(
+                    &item.span(),
+                    format!(
+                        "`{}{key}` must have whole numbers from {} to {}",
+                        self.path,
+                        range.start(),
+                        range.end()
+                    ),
                 ),
             }
         }
@@ -306,6 +330,12 @@ impl FromStr for Endpoint {
             .map(Endpoint)
             .map_err(|_| format!("{advice}, not \"{text}\""))
     }
+}
+
+/// The number, if it is one that fits.
+fn whole_number(value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    u64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
 }
 
 fn everywhere(port: u16) -> Vec<SocketAddr> {

@@ -4,6 +4,8 @@
 //! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
 //! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
 
+use std::time::Duration;
+
 use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
@@ -13,7 +15,6 @@ use crate::envelope::{Envelope, written};
 use crate::grammar::{
     ForwardPath, Host, MailParameters, Mailbox, PathKind, ReversePath, SyntaxError,
 };
-use crate::limits::{RELAY_NOTICE_SECONDS, RELAY_SECONDS_MAX};
 use crate::reject::{Reject, Sequence};
 
 impl SmtpSession {
@@ -76,11 +77,16 @@ impl SmtpSession {
         match resolution {
             Resolution::Resolved { accounts, remotes } => {
                 check_room(&accounts, envelope.parameters.size)?;
-                let relays = remotes.iter().map(forward).collect();
+                let schedule = schedule(&self.connection.config.relay);
+                let relays = remotes
+                    .iter()
+                    .map(|remote| forward(remote, schedule))
+                    .collect();
                 envelope.add(to, accounts, relays)?;
             }
             Resolution::NotLocal if self.login.is_some() => {
-                let relay = relay(&to).ok_or(SyntaxError::Path(PathKind::Forward))?;
+                let schedule = schedule(&self.connection.config.relay);
+                let relay = relay(&to, schedule).ok_or(SyntaxError::Path(PathKind::Forward))?;
                 envelope.add(to, Vec::new(), vec![relay])?;
             }
             Resolution::NotLocal => return Err(Reject::RelayDenied),
@@ -139,18 +145,18 @@ fn check_room(accounts: &[ResolvedAccount], size: Option<u64>) -> Result<(), Rej
 }
 
 /// An alias leads elsewhere.
-fn forward(remote: &Address) -> Relay {
+fn forward(remote: &Address, schedule: Schedule) -> Relay {
     Relay {
         recipient: written(remote),
         domain: remote.domain().to_owned(),
         original: None,
         notify: None,
-        schedule: schedule(),
+        schedule,
     }
 }
 
 /// A recipient elsewhere, as the client wrote it; nothing if no mail can be sent there.
-fn relay(to: &ForwardPath) -> Option<Relay> {
+fn relay(to: &ForwardPath, schedule: Schedule) -> Option<Relay> {
     let ForwardPath::Mailbox(mailbox) = to else {
         return None;
     };
@@ -163,16 +169,17 @@ fn relay(to: &ForwardPath) -> Option<Relay> {
         domain,
         original: None,
         notify: None,
-        schedule: schedule(),
+        schedule,
     })
 }
 
-/// From now on, for as long as RFC 5321 §4.5.4.1 advises; the sender is told before.
-fn schedule() -> Schedule {
+/// From now on, for as long as the operator says; the sender is told before.
+fn schedule(config: &daemon::config::Relay) -> Schedule {
     let now = Timestamp::now().seconds;
+    let after = |time: Duration| now.saturating_add_unsigned(time.as_secs());
     Schedule {
         due: now,
-        expires: now + RELAY_SECONDS_MAX,
-        notice_due: Some(now + RELAY_NOTICE_SECONDS),
+        expires: after(config.expire()),
+        notice_due: config.delay_notice().map(after),
     }
 }
