@@ -38,7 +38,7 @@ async fn filed(store: &Store, account: AccountId, message: Sealed) -> (Vec<u8>, 
     let inbox = store.mailbox(account, "INBOX").await.expect("inbox").id;
     let index = store.indexes(account, inbox, &[uid]).await.expect("index");
     let octets = store.read_octets(account, inbox, uid, 0..u64::MAX).await;
-    let index = index.into_iter().next().expect("one index").1;
+    let index = index.found.into_iter().next().expect("one index").1;
     (octets.expect("octets").to_vec(), index)
 }
 
