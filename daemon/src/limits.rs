@@ -25,6 +25,14 @@ pub const PROXY_V2_OCTETS_MAX: usize = 16 + 2048;
 pub const REFUSALS_MAX: usize = 64;
 /// How long sockets wait in the kernel to be accepted.
 pub const LISTEN_BACKLOG: i32 = 1024;
+/// TLS sessions that are kept for resumption with servers of which no certificate in particular is demanded.
+pub const TLS_SESSIONS_MAX: usize = 256;
+/// The same for each demand on certificates, which is one host's or one domain's.
+pub const TRUST_SESSIONS_MAX: usize = 8;
+/// Demands on certificates whose sessions are kept at the same time.
+pub const TRUSTS_MAX: usize = 1000;
+/// After this time a server must show its certificate again.
+pub const TRUST_SECONDS_MAX: u64 = 3600;
 
 /// One SASL message, decoded. RFC 4422 sets no limit; the longest that we can be sent is a SCRAM message with two names.
 pub const SASL_MESSAGE_OCTETS_MAX: usize = 4096;

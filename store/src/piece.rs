@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rusqlite::blob::Blob;
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
 
-use crate::{Error, MailboxId, READ_OCTETS_MAX, Result, Uid};
+use crate::{Error, MailboxId, MessageId, READ_OCTETS_MAX, Result, Uid};
 
 /// Octets of a piece: large enough for most mail to be one row, small enough that writing one
 /// does not hold up other writers. The first piece may be longer, by the header section
@@ -51,6 +51,33 @@ pub(crate) fn read_entries(
         answers.push((uid, Bytes::from(reader.read(&place, range)?)));
     }
     Ok(answers)
+}
+
+/// Octets of a message without a prefix, up to [`READ_OCTETS_MAX`].
+pub(crate) fn read_message(
+    connection: &Connection,
+    message: MessageId,
+    range: Range<u64>,
+) -> Result<Bytes> {
+    let sql = "SELECT id, length(body), size FROM message WHERE id = ?1";
+    let place = connection
+        .prepare_cached(sql)?
+        .query_row([message], |row| {
+            Ok(Place {
+                message: row.get(0)?,
+                prefix: Vec::new(),
+                first: row.get::<_, i64>(1)? as u64,
+                size: row.get::<_, i64>(2)? as u64,
+            })
+        })
+        .optional()?
+        .ok_or(Error::NotFound("message"))?;
+    let mut reader = PieceReader {
+        connection,
+        blob: None,
+    };
+    let range = clipped(range, place.size);
+    Ok(Bytes::from(reader.read(&place, range)?))
 }
 
 /// All pieces of a message, one after the other, without a prefix.

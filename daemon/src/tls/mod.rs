@@ -1,12 +1,15 @@
-//! TLS for servers: certificates by name, renewed while the daemon runs.
+//! TLS, as a server and towards other servers.
 //!
-//! An [`Acceptor`] holds the certificates in use; [`Acceptor::reload`] replaces them for the connections that come after.
-//! A reload that fails changes nothing. TLS 1.2 and 1.3 by rustls with aws-lc-rs, which is named explicitly everywhere:
+//! An [`Acceptor`] holds our certificates by name; [`Acceptor::reload`] replaces them for the connections that come after, and a
+//! reload that fails changes nothing. A [`Connector`] makes connections to other servers, whose certificates are judged by a [`Trust`]. TLS 1.2 and 1.3 by rustls with aws-lc-rs, which is named explicitly everywhere:
 //! nothing depends on a process-wide default. No certificates are obtained here (that is ACME's business).
 
 mod certificates;
+mod connector;
+mod dane;
 mod end_point;
 mod self_signed;
+mod trust;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,10 @@ use crate::config::Config;
 use crate::wire::TlsInfo;
 
 pub use certificates::TlsError;
+pub use connector::{Connector, HandshakeError, ServerTls};
+pub use dane::TlsaRecord;
+pub use trust::{TlsFailure, Trust};
+
 use certificates::{Certificates, load};
 
 /// The label and length of `tls-exporter` (RFC 9266 §2).
@@ -118,13 +125,7 @@ impl Active {
     }
 
     fn info(&self, connection: &rustls::ServerConnection) -> TlsInfo {
-        let version = match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            _ => "TLSv1.3",
-        };
-        let cipher = connection
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str());
+        let (version, cipher) = version_and_cipher(connection);
         // RFC 9266 §4.2 wants the extended master secret for TLS 1.2, which not every client has: offered for 1.3 only.
         let exporter = (version == "TLSv1.3")
             .then(|| {
@@ -136,13 +137,26 @@ impl Active {
         let server_name = connection.server_name().map(str::to_ascii_lowercase);
         TlsInfo {
             version,
-            // rustls names the suites of TLS 1.3 `TLS13_…`; the registry does not.
-            cipher: cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1),
+            cipher,
             server_end_point: self.certificates.end_point(server_name.as_deref()),
             server_name,
             exporter: exporter.map(Box::new),
         }
     }
+}
+
+/// The version and the registered name of the cipher suite, after the handshake.
+fn version_and_cipher(connection: &rustls::CommonState) -> (&'static str, String) {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    let cipher = connection
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str());
+    // rustls names the suites of TLS 1.3 `TLS13_…`; the registry does not.
+    let cipher = cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1);
+    (version, cipher)
 }
 
 fn server_config(

@@ -5,6 +5,7 @@
 //! became of it (`settle`); the administrator looks at it (here) and handles it (`admin`).
 
 mod admin;
+mod content;
 mod lease;
 mod settle;
 
