@@ -15,6 +15,7 @@ pub mod grammar;
 pub mod limits;
 pub mod message;
 pub mod reject;
+pub mod relay;
 pub mod role;
 pub mod session;
 

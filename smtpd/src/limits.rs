@@ -61,3 +61,53 @@ pub const DNS_ALIASES_MAX: usize = 16;
 
 /// How often /etc/resolv.conf is looked at for changes.
 pub const RESOLV_CONF_SECONDS: u64 = 10;
+
+// What we wait for and take from the hosts that we send to.
+
+/// The TCP connection to a host. RFC 5321 sets no time; a domain's other hosts are waiting to be tried.
+pub const CONNECT_SECONDS_MAX: u64 = 30;
+
+/// The greeting of a host (RFC 5321 §4.5.3.2.1).
+pub const GREETING_SECONDS_MAX: u64 = 5 * 60;
+
+/// A host's reply to EHLO, HELO, STARTTLS, and to each step of AUTH. The RFC sets no time; the one of MAIL serves.
+pub const HELLO_SECONDS_MAX: u64 = 5 * 60;
+
+/// The TLS handshake with a host.
+pub const HOST_HANDSHAKE_SECONDS_MAX: u64 = 60;
+
+/// A host's reply to MAIL (RFC 5321 §4.5.3.2.2).
+pub const MAIL_REPLY_SECONDS_MAX: u64 = 5 * 60;
+
+/// A host's reply to RCPT (RFC 5321 §4.5.3.2.3).
+pub const RCPT_REPLY_SECONDS_MAX: u64 = 5 * 60;
+
+/// A host's 354 to DATA (RFC 5321 §4.5.3.2.4).
+pub const DATA_REPLY_SECONDS_MAX: u64 = 2 * 60;
+
+/// A host must take each piece of a message within this time (RFC 5321 §4.5.3.2.5).
+pub const BODY_PIECE_SECONDS_MAX: u64 = 3 * 60;
+
+/// Such a piece: with the time above, the least progress that a host must make.
+pub const BODY_PIECE_OCTETS_MAX: usize = 64 << 10;
+
+/// A host's reply to the end of the message (RFC 5321 §4.5.3.2.6).
+pub const END_REPLY_SECONDS_MAX: u64 = 10 * 60;
+
+/// A host's reply to RSET and QUIT: nothing depends on it.
+pub const FAREWELL_REPLY_SECONDS_MAX: u64 = 20;
+
+/// One transaction in all: a host that uses up every other time to its end must not hold a message for days.
+pub const TRANSACTION_SECONDS_MAX: u64 = 2 * 3600;
+
+/// Recipients of one transaction: what every host must take (RFC 5321 §4.5.3.1.8).
+pub const TRANSACTION_RECIPIENTS_MAX: usize = 100;
+
+/// A line of a host's reply without its line end. RFC 5321 §4.5.3.1.5 says 512; hosts send whole reports.
+pub const HOST_LINE_OCTETS_MAX: usize = 4096;
+
+/// Lines of a host's reply.
+pub const HOST_REPLY_LINES_MAX: usize = 100;
+
+/// A host's reply in all.
+pub const HOST_REPLY_OCTETS_MAX: usize = 16 << 10;
