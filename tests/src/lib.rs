@@ -5,6 +5,7 @@
 pub mod chat;
 pub mod client;
 pub mod imap;
+pub mod internet;
 pub mod link;
 pub mod server;
 pub mod smtp;
