@@ -41,6 +41,8 @@ pub struct Acceptance {
     pub smtputf8: bool,
     /// BODY= of MAIL.
     pub body: BodyKind,
+    /// What the sender demands of the connections that carry it on.
+    pub tls: TlsDemand,
     /// Header fields of the copies that leave alone, in front of the message: a forwarder's seal. Complete, with CRLF.
     pub relay_prefix: Vec<u8>,
     /// The sender's address is not shown to be his: he is never told what becomes of the message.
@@ -59,6 +61,41 @@ pub enum BodyKind {
     EightBitMime,
     /// `BINARYMIME`
     BinaryMime,
+}
+
+/// What a sender demands of the connections that carry a message on (RFC 8689).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsDemand {
+    /// Whatever policy the destination has.
+    #[default]
+    ByPolicy,
+    /// Verified TLS all the way: REQUIRETLS.
+    Required,
+    /// Delivery goes before protection: `TLS-Required: No`.
+    Waived,
+}
+
+impl TlsDemand {
+    const NAMES: [(TlsDemand, &'static str); 3] = [
+        (TlsDemand::ByPolicy, ""),
+        (TlsDemand::Required, "required"),
+        (TlsDemand::Waived, "waived"),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        TlsDemand::NAMES
+            .iter()
+            .find(|(demand, _)| *demand == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// The demand of that name; an unknown one is taken for the strictest.
+    pub(crate) fn from_name(name: &str) -> TlsDemand {
+        TlsDemand::NAMES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map_or(TlsDemand::Required, |(demand, _)| *demand)
+    }
 }
 
 impl BodyKind {
@@ -81,6 +118,7 @@ impl BodyKind {
 }
 
 /// One copy for one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filing {
     /// Whose.
     pub account: AccountId,
@@ -141,15 +179,34 @@ pub struct Accepted {
 impl Store {
     /// Takes responsibility for a message (RFC 5321 §6.1).
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted> {
-        match acceptance.filings.len() + acceptance.relays.len() {
-            0 => return Err(Error::Invalid("a message without recipients".into())),
-            1..=RECIPIENTS_MAX => {}
-            _ => return Err(Error::Limit("recipients")),
-        }
-        self.write_octets(acceptance.message.first_octets(), move |tx| {
-            accept_in(tx, &acceptance)
+        self.accept_with(acceptance, Vec::new()).await
+    }
+
+    /// The same, together with `notices` about it: all of them are accepted, or nothing.
+    pub async fn accept_with(
+        &self,
+        acceptance: Acceptance,
+        notices: Vec<Acceptance>,
+    ) -> Result<Accepted> {
+        let all = || std::iter::once(&acceptance).chain(&notices);
+        all().try_for_each(check_recipients)?;
+        let octets = all().map(|each| each.message.first_octets()).sum();
+        self.write_octets(octets, move |tx| {
+            let accepted = accept_in(tx, &acceptance)?;
+            for notice in &notices {
+                accept_in(tx, notice)?;
+            }
+            Ok(accepted)
         })
         .await
+    }
+}
+
+fn check_recipients(acceptance: &Acceptance) -> Result<()> {
+    match acceptance.filings.len() + acceptance.relays.len() {
+        0 => Err(Error::Invalid("a message without recipients".into())),
+        1..=RECIPIENTS_MAX => Ok(()),
+        _ => Err(Error::Limit("recipients")),
     }
 }
 
@@ -159,7 +216,7 @@ pub(crate) fn accept_in(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<Acce
     acceptance.message.insert(tx.connection)?;
     journal::record(tx.connection, id, Event::Accepted, &acceptance.origin)?;
     for filing in &acceptance.filings {
-        file(tx, &acceptance.message, filing)?;
+        file(tx, id, acceptance.message.size(), filing)?;
     }
     if !acceptance.relays.is_empty() {
         enqueue(tx, acceptance)?;
@@ -167,19 +224,20 @@ pub(crate) fn accept_in(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<Acce
     Ok(Accepted { id })
 }
 
-fn file(tx: &mut Tx<'_>, message: &Sealed, filing: &Filing) -> Result<()> {
+/// Puts a copy of a message of `size` octets into a mailbox.
+pub(crate) fn file(tx: &mut Tx<'_>, message: MessageId, size: u64, filing: &Filing) -> Result<()> {
     let (mailbox, name) = target_mailbox(tx, filing)?;
     let detail = format!("<{}> in {name}", filing.recipient);
-    journal::record(tx.connection, message.id(), Event::Filed, &detail)?;
+    journal::record(tx.connection, message, Event::Filed, &detail)?;
     let mut row = OpenRow::open(tx.connection, filing.account, mailbox)?;
     let now = Timestamp::now();
     let entry = NewEntry {
-        message: message.id(),
+        message,
         flags: filing.flags,
         keywords: Keywords::NONE,
         internal_date: now,
         saved: now.seconds,
-        size: filing.prefix.len() as u64 + message.size(),
+        size: filing.prefix.len() as u64 + size,
         prefix: &filing.prefix,
     };
     entry::insert(tx.connection, &mut row, &entry)?;
@@ -212,8 +270,8 @@ fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<(MailboxId, String)> {
 fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
     let now = now_seconds();
     let id = acceptance.message.id();
-    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created, prefix, forged)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created, prefix, forged, tls)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     tx.connection.prepare_cached(sql)?.execute(params![
         id,
         acceptance.reverse_path,
@@ -225,36 +283,42 @@ fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
         now,
         acceptance.relay_prefix,
         acceptance.forged,
+        acceptance.tls.name(),
     ])?;
-    let sql = "INSERT INTO relay (message, recipient, domain, sender, original, notify, state, due, expires, notice_due)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9)";
-    let mut insert = tx.connection.prepare_cached(sql)?;
     let sender = acceptance.account.map_or(0, |account| account.0);
     for relay in &acceptance.relays {
-        let Schedule {
-            due,
-            expires,
-            notice_due,
-        } = relay.schedule;
-        let values = params![
-            id,
-            relay.recipient,
-            relay.domain,
-            sender,
-            relay.original,
-            relay.notify,
-            due,
-            expires,
-            notice_due
-        ];
-        insert.execute(values)?;
-        announce(tx.connection, &relay.domain, due)?;
-        journal::record(
-            tx.connection,
-            id,
-            Event::Queued,
-            &format!("<{}>", relay.recipient),
-        )?;
+        enqueue_recipient(tx, id, sender, relay)?;
     }
     Ok(())
+}
+
+/// Adds a recipient elsewhere to a message that is in the queue.
+pub(crate) fn enqueue_recipient(
+    tx: &mut Tx<'_>,
+    message: MessageId,
+    sender: i64,
+    relay: &Relay,
+) -> Result<()> {
+    let sql = "INSERT INTO relay (message, recipient, domain, sender, original, notify, state, due, expires, notice_due)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9)";
+    let Schedule {
+        due,
+        expires,
+        notice_due,
+    } = relay.schedule;
+    tx.connection.prepare_cached(sql)?.execute(params![
+        message,
+        relay.recipient,
+        relay.domain,
+        sender,
+        relay.original,
+        relay.notify,
+        due,
+        expires,
+        notice_due
+    ])?;
+    announce(tx.connection, &relay.domain, due)?;
+    tx.touched_queue();
+    let detail = format!("<{}>", relay.recipient);
+    journal::record(tx.connection, message, Event::Queued, &detail)
 }

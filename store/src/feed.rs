@@ -29,6 +29,9 @@ const KEPT_CHANGES: i64 = 10_000;
 /// What a transaction changed. Mailbox 0 stands for the account itself.
 pub(crate) type Changed = BTreeSet<(AccountId, MailboxId)>;
 
+/// What stands for the outbound queue among what changed: no account has this number.
+pub(crate) const QUEUE: (AccountId, MailboxId) = (AccountId(0), MailboxId(0));
+
 pub(crate) struct Feed {
     origin: i64,
     wake: PathBuf,
@@ -80,6 +83,10 @@ impl Feed {
 
     pub(crate) fn watch_mailbox(&self, mailbox: MailboxId) -> watch::Receiver<u64> {
         self.mailboxes.subscribe(mailbox)
+    }
+
+    pub(crate) fn watch_queue(&self) -> watch::Receiver<u64> {
+        self.accounts.subscribe(QUEUE.0)
     }
 
     pub(crate) fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {

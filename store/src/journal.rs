@@ -31,6 +31,8 @@ pub enum Event {
     Deferred,
     /// Given up.
     Failed,
+    /// Its domain is one of ours by now.
+    Local,
     /// The administrator wants an attempt now.
     Retried,
     /// The administrator holds it.
@@ -44,13 +46,14 @@ pub enum Event {
 }
 
 impl Event {
-    const NAMES: [(Event, &'static str); 11] = [
+    const NAMES: [(Event, &'static str); 12] = [
         (Event::Accepted, "accepted"),
         (Event::Filed, "filed"),
         (Event::Queued, "queued"),
         (Event::Delivered, "delivered"),
         (Event::Deferred, "deferred"),
         (Event::Failed, "failed"),
+        (Event::Local, "local"),
         (Event::Retried, "retried"),
         (Event::Held, "held"),
         (Event::Released, "released"),

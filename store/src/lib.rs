@@ -48,7 +48,9 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use accept::{Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay, Schedule};
+pub use accept::{
+    Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay, Schedule, TlsDemand,
+};
 pub use address::{Address, normal_domain};
 pub use append::{Appended, Appending, Copied};
 pub use change::Changes;
@@ -135,6 +137,11 @@ impl Store {
     /// A channel that changes after each commit, of any process, that touched the account or one of its mailboxes.
     pub fn watch_account(&self, account: AccountId) -> tokio::sync::watch::Receiver<u64> {
         self.inner.feed.watch_account(account)
+    }
+
+    /// A channel that changes after each commit, of any process, that gave the outbound queue work.
+    pub fn watch_queue(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.feed.watch_queue()
     }
 
     /// Reads in one transaction on a blocking thread.

@@ -16,6 +16,7 @@ use crate::OpenError;
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
 ];
 
 /// The newest schema that this program knows.

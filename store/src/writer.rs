@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::feed::{Changed, Feed};
+use crate::feed::{Changed, Feed, QUEUE};
 use crate::turn::Turnstile;
 use crate::{AccountId, Error, MailboxId, Result};
 
@@ -41,6 +41,11 @@ impl Tx<'_> {
     /// Sessions on this mailbox shall be woken after the commit.
     pub(crate) fn touched(&mut self, account: AccountId, mailbox: MailboxId) {
         self.changed.insert((account, mailbox));
+    }
+
+    /// The outbound queue has work that it did not have before.
+    pub(crate) fn touched_queue(&mut self) {
+        self.changed.insert(QUEUE);
     }
 
     /// The account, or its list of mailboxes, has changed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use store::{
     Acceptance, AccountId, Address, Appending, BodyKind, Draft, Error, Filing, FilingTarget,
     FlagChange, FlagOperation, Flags, MailboxInfo, ModSeq, NewAccount, Options, Quota, Resolution,
-    Sealed, SnapshotMode, SpecialUse, Store, Uid,
+    Sealed, SnapshotMode, SpecialUse, Store, TlsDemand, Uid,
 };
 
 const MESSAGE: &[u8] = b"From: a@example.test\r\nSubject: hello\r\n\r\nOne line.\r\n";
@@ -90,6 +90,7 @@ fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
         smtputf8: false,
         body: BodyKind::SevenBit,
         relay_prefix: Vec::new(),
+        tls: TlsDemand::ByPolicy,
         forged: false,
         origin: "from a test".into(),
     }

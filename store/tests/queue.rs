@@ -3,8 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use store::{
-    Acceptance, AccountId, Address, BodyKind, Draft, MessageId, NewAccount, Options, Outcome,
-    QueueAction, QueueFilter, Relay, RelayState, Schedule, Settlement, Store,
+    Acceptance, AccountId, Address, BodyKind, Draft, Filing, FilingTarget, Flags, MessageId,
+    NewAccount, Options, Outcome, QueueAction, QueueFilter, Relay, RelayState, Schedule,
+    Settlement, Store, TlsDemand,
 };
 
 const DAY: i64 = 86_400;
@@ -63,6 +64,7 @@ async fn acceptance(store: &Store, account: Option<AccountId>, relays: Vec<Relay
         smtputf8: false,
         body: BodyKind::EightBitMime,
         relay_prefix: Vec::new(),
+        tls: TlsDemand::ByPolicy,
         forged: false,
         origin: "from a test, Message-ID <1@test>".into(),
     }
@@ -338,5 +340,87 @@ async fn the_fields_of_the_leaving_copies_and_the_doubt_about_the_sender_are_lea
     let leased = lessee.lease("one.test", 10).await.expect("lease");
     assert_eq!(leased[0].prefix, b"ARC-Seal: i=1\r\n");
     assert!(leased[0].forged);
+    end(&store).await;
+}
+
+#[tokio::test]
+async fn a_domain_that_became_ours_gets_its_mail_here() {
+    let (_dir, store) = open().await;
+    let id = enqueue(&store, None, vec![relay("a@one.test", now())]).await;
+    store.add_domain("one.test").await.expect("domain");
+    let address = Address::from_parts("a", "one.test").expect("address");
+    let account = store
+        .add_account(&address, NewAccount::default())
+        .await
+        .expect("account");
+    let lessee = store.lessee().await.expect("lessee");
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    let octets = store.message_octets(id, 0..1 << 20).await.expect("read");
+    assert_eq!(octets.len() as u64, leased[0].size);
+    let outcome = Outcome::Local {
+        filings: vec![Filing {
+            account,
+            recipient: "a@one.test".into(),
+            target: FilingTarget::Inbox,
+            prefix: b"Delivered-To: a@one.test\r\n".to_vec(),
+            flags: Flags::NONE,
+        }],
+        relays: vec![relay("b@two.test", now())],
+    };
+    let settled = settlement(&leased[0], outcome, "it is one of ours");
+    lessee
+        .settle(id, "one.test", vec![settled], Vec::new())
+        .await
+        .expect("settle");
+    let inbox = store.mailbox(account, "INBOX").await.expect("INBOX");
+    assert_eq!(inbox.messages, 1);
+    let left = store.queued(id).await.expect("queued").recipients;
+    assert_eq!(left[0].recipient, "b@two.test");
+    end(&store).await;
+}
+
+#[tokio::test]
+async fn what_is_settled_cannot_be_settled_again() {
+    let (_dir, store) = open().await;
+    let id = enqueue(&store, None, vec![relay("a@one.test", now())]).await;
+    let lessee = store.lessee().await.expect("lessee");
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    let notice = || acceptance(&store, None, vec![relay("me@two.test", now())]);
+    let mut done = Vec::new();
+    for _ in 0..2 {
+        let settled = settlement(&leased[0], Outcome::Failed, "550 no");
+        let notices = vec![notice().await];
+        done.push(
+            lessee
+                .settle(id, "one.test", vec![settled], notices)
+                .await
+                .is_ok(),
+        );
+    }
+    assert_eq!(done, [true, false]);
+    let queued = store.queue(QueueFilter::default()).await.expect("queue");
+    assert_eq!(queued.len(), 1, "one notice and nothing else");
+    end(&store).await;
+}
+
+#[tokio::test]
+async fn leases_that_are_given_back_are_due_at_once() {
+    let (_dir, store) = open().await;
+    let id = enqueue(&store, None, vec![relay("a@one.test", now())]).await;
+    let lessee = store.lessee().await.expect("lessee");
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    let untried = settlement(&leased[0], Outcome::Untried, "");
+    lessee
+        .settle(id, "one.test", vec![untried], Vec::new())
+        .await
+        .expect("settle");
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    assert_eq!(leased[0].recipients[0].attempts, 0);
+    let mut news = store.watch_queue();
+    news.mark_unchanged();
+    lessee.give_back().await.expect("give back");
+    assert!(news.has_changed().expect("the store is open"));
+    let other = store.lessee().await.expect("lessee");
+    assert_eq!(other.lease("one.test", 10).await.expect("lease").len(), 1);
     end(&store).await;
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use store::{
     Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, SpecialUse, Store,
+    TlsDemand,
 };
 
 use super::compose::{date_now, message_id, missing_fields};
@@ -124,6 +125,7 @@ fn acceptance(
             Body::BinaryMime => BodyKind::BinaryMime,
         },
         relay_prefix: Vec::new(),
+        tls: TlsDemand::ByPolicy,
         forged: verdict.forged,
         origin,
     }

@@ -100,6 +100,7 @@ impl Store {
                     .execute([&domain])?;
                 refresh_destination(tx.connection, &domain)?;
             }
+            tx.touched_queue();
             Ok(handled)
         })
         .await

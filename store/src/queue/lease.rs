@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::timestamp::now_seconds;
 use crate::turn::open_lock_file;
-use crate::{AccountId, BodyKind, MessageId, RelayId, Result, Store};
+use crate::{AccountId, BodyKind, MessageId, RelayId, Result, Store, TlsDemand};
 
 /// Senders that take turns within one lease.
 const SENDERS_MAX: usize = 100;
@@ -51,6 +51,8 @@ pub struct Leased {
     pub smtputf8: bool,
     /// BODY= of MAIL.
     pub body: BodyKind,
+    /// What the sender demands of the connections that carry it on.
+    pub tls: TlsDemand,
     /// Header fields that go out in front of the message; `size` does not count them.
     pub prefix: Vec<u8>,
     /// The sender's address is not shown to be his: no notice is sent to it.
@@ -76,6 +78,8 @@ pub struct LeasedRecipient {
     pub expires: i64,
     /// When the sender is to be told of the delay.
     pub notice_due: Option<i64>,
+    /// What the attempt before this one came to, in full.
+    pub last_reply: Option<String>,
 }
 
 /// The right to lease. What is not settled when it is dropped, the next lessee takes back.
@@ -140,6 +144,17 @@ impl Lessee {
                 }
                 refresh_destination(tx.connection, &domain)?;
                 Ok(leased)
+            })
+            .await
+    }
+
+    /// Gives everything that is leased back to the queue, due at once: nobody is working on it any more.
+    pub async fn give_back(self) -> Result<()> {
+        let owner = self.owner;
+        self.store
+            .write(move |tx| {
+                tx.touched_queue();
+                give_back(tx.connection, owner)
             })
             .await
     }
@@ -252,12 +267,12 @@ fn leased_message(
     owner: i64,
 ) -> Result<Leased> {
     let sql = "SELECT outbound.message, reverse_path, account, message.size, outbound.created, envelope_id, return_content,
-                   smtputf8, body_kind, prefix, forged
+                   smtputf8, body_kind, prefix, forged, tls
                FROM outbound JOIN message ON message.id = outbound.message WHERE outbound.message = ?1";
     let mut leased = connection
         .prepare_cached(sql)?
         .query_row([message], leased_from_row)?;
-    let sql = "SELECT id, recipient, original, notify, attempts, expires, notice_due
+    let sql = "SELECT id, recipient, original, notify, attempts, expires, notice_due, last_reply
                FROM relay WHERE message = ?1 AND domain = ?2 AND state = 'leased' AND owner = ?3 ORDER BY id";
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map(params![message, domain, owner], recipient_from_row)?;
@@ -279,6 +294,7 @@ fn leased_from_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
         body: BodyKind::from_keyword(&body),
         prefix: row.get(9)?,
         forged: row.get(10)?,
+        tls: TlsDemand::from_name(row.get_ref(11)?.as_str()?),
         recipients: Vec::new(),
     })
 }
@@ -292,6 +308,7 @@ fn recipient_from_row(row: &Row<'_>) -> rusqlite::Result<LeasedRecipient> {
         attempts: row.get(4)?,
         expires: row.get(5)?,
         notice_due: row.get(6)?,
+        last_reply: row.get(7)?,
     })
 }
 

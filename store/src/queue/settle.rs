@@ -3,17 +3,20 @@
 //! All that one attempt decided about a message is one transaction, together with the
 //! notices to its sender, so nothing is told twice and nothing is forgotten.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lease::{Lessee, refresh_destination};
-use crate::accept::{Acceptance, accept_in};
+use crate::accept::{Acceptance, Filing, Relay, accept_in, enqueue_recipient, file};
 use crate::journal::{self, Event};
 use crate::timestamp::now_seconds;
 use crate::writer::Tx;
-use crate::{MessageId, RelayId, Result};
+use crate::{Error, MessageId, RelayId, Result};
+
+/// Somebody else has settled it, or it never was leased here.
+const NOT_LEASED: Error = Error::NotFound("leased recipient");
 
 /// What became of one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     /// The other host has taken responsibility.
     Delivered,
@@ -26,10 +29,19 @@ pub enum Outcome {
     },
     /// Given up.
     Failed,
+    /// Nothing was attempted: it is due again at once, and no attempt is counted.
+    Untried,
+    /// Its domain has become one of ours: it is filed here, and goes on to where aliases lead.
+    Local {
+        /// Copies for accounts here.
+        filings: Vec<Filing>,
+        /// Recipients elsewhere in its place.
+        relays: Vec<Relay>,
+    },
 }
 
 /// The outcome for one recipient, with what the other host said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Settlement {
     /// Which recipient.
     pub relay: RelayId,
@@ -42,7 +54,8 @@ pub struct Settlement {
 }
 
 impl Lessee {
-    /// Settles recipients of a leased message, and accepts the notices about them.
+    /// Settles recipients of a leased message, and accepts the notices about them. `NotFound`, and nothing is done, if
+    /// one of them is not leased by this process.
     pub async fn settle(
         &self,
         message: MessageId,
@@ -54,7 +67,7 @@ impl Lessee {
         self.store
             .write(move |tx| {
                 for settlement in &settlements {
-                    settle_one(tx.connection, message, owner, settlement)?;
+                    settle_one(tx, message, owner, settlement)?;
                 }
                 for notice in &notices {
                     accept_in(tx, notice)?;
@@ -70,8 +83,9 @@ impl Lessee {
         let domain = domain.to_owned();
         self.store
             .write(move |tx| {
-                let sql =
-                    "UPDATE destination SET not_before = ?2, due = max(due, ?2) WHERE domain = ?1";
+                // All of it may be leased, and mail to come shall wait nevertheless.
+                let sql = "INSERT INTO destination (domain, due, not_before) VALUES (?1, ?2, ?2)
+                           ON CONFLICT DO UPDATE SET not_before = ?2, due = max(due, ?2)";
                 tx.connection
                     .prepare_cached(sql)?
                     .execute(params![domain, until])?;
@@ -82,44 +96,92 @@ impl Lessee {
 }
 
 fn settle_one(
-    connection: &Connection,
+    tx: &mut Tx<'_>,
     message: MessageId,
     owner: i64,
     settlement: &Settlement,
 ) -> Result<()> {
-    let now = now_seconds();
-    let event = match &settlement.outcome {
-        Outcome::Delivered => Event::Delivered,
-        Outcome::Failed => Event::Failed,
-        Outcome::Deferred { .. } => Event::Deferred,
-    };
-    match settlement.outcome {
-        Outcome::Delivered | Outcome::Failed => {
-            let sql = "DELETE FROM relay WHERE id = ?1 AND owner = ?2";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![settlement.relay, owner])?;
-        }
+    if let Some(event) = event(&settlement.outcome) {
+        let detail = format!("<{}>: {}", settlement.recipient, settlement.reply);
+        journal::record(tx.connection, message, event, &detail)?;
+    }
+    match &settlement.outcome {
+        Outcome::Untried => put_back(tx.connection, settlement.relay, owner),
+        Outcome::Delivered | Outcome::Failed => remove(tx.connection, settlement.relay, owner),
         Outcome::Deferred { due, notice_due } => {
-            let sql = "UPDATE relay SET state = 'waiting', owner = NULL, due = ?3, notice_due = ?4, attempts = attempts + 1,
-                           last_attempt = ?5, last_reply = ?6 WHERE id = ?1 AND owner = ?2";
-            let values = params![
-                settlement.relay,
-                owner,
-                due,
-                notice_due,
-                now,
-                settlement.reply
-            ];
-            connection.prepare_cached(sql)?.execute(values)?;
+            defer(tx.connection, settlement, owner, *due, *notice_due)
+        }
+        Outcome::Local { filings, relays } => {
+            let sender = remove_returning_sender(tx.connection, settlement.relay, owner)?;
+            let sql = "SELECT size FROM message WHERE id = ?1";
+            let mut select = tx.connection.prepare_cached(sql)?;
+            let size = select.query_row([message], |row| row.get::<_, i64>(0))? as u64;
+            for filing in filings {
+                file(tx, message, size, filing)?;
+            }
+            for relay in relays {
+                enqueue_recipient(tx, message, sender, relay)?;
+            }
+            Ok(())
         }
     }
-    journal::record(
-        connection,
-        message,
-        event,
-        &format!("<{}>: {}", settlement.recipient, settlement.reply),
-    )
+}
+
+/// What the journal calls it.
+fn event(outcome: &Outcome) -> Option<Event> {
+    match outcome {
+        Outcome::Delivered => Some(Event::Delivered),
+        Outcome::Failed => Some(Event::Failed),
+        Outcome::Deferred { .. } => Some(Event::Deferred),
+        Outcome::Local { .. } => Some(Event::Local),
+        Outcome::Untried => None,
+    }
+}
+
+fn put_back(connection: &Connection, relay: RelayId, owner: i64) -> Result<()> {
+    let sql =
+        "UPDATE relay SET state = 'waiting', owner = NULL, due = ?3 WHERE id = ?1 AND owner = ?2";
+    let values = params![relay, owner, now_seconds()];
+    match connection.prepare_cached(sql)?.execute(values)? {
+        0 => Err(NOT_LEASED),
+        _ => Ok(()),
+    }
+}
+
+fn remove(connection: &Connection, relay: RelayId, owner: i64) -> Result<()> {
+    remove_returning_sender(connection, relay, owner).map(drop)
+}
+
+fn remove_returning_sender(connection: &Connection, relay: RelayId, owner: i64) -> Result<i64> {
+    let sql = "DELETE FROM relay WHERE id = ?1 AND owner = ?2 RETURNING sender";
+    let removed = connection
+        .prepare_cached(sql)?
+        .query_row(params![relay, owner], |row| row.get(0))
+        .optional()?;
+    removed.ok_or(NOT_LEASED)
+}
+
+fn defer(
+    connection: &Connection,
+    settlement: &Settlement,
+    owner: i64,
+    due: i64,
+    notice_due: Option<i64>,
+) -> Result<()> {
+    let sql = "UPDATE relay SET state = 'waiting', owner = NULL, due = ?3, notice_due = ?4, attempts = attempts + 1,
+                   last_attempt = ?5, last_reply = ?6 WHERE id = ?1 AND owner = ?2";
+    let values = params![
+        settlement.relay,
+        owner,
+        due,
+        notice_due,
+        now_seconds(),
+        settlement.reply
+    ];
+    match connection.prepare_cached(sql)?.execute(values)? {
+        0 => Err(NOT_LEASED),
+        _ => Ok(()),
+    }
 }
 
 /// A message that nobody waits for any more leaves the queue.
