@@ -60,6 +60,10 @@ fn the_example_is_right_and_shows_the_defaults() {
     explicit.tls.certificates.clear();
     assert!(explicit.dns.trust_anchor.take().is_some());
     explicit.auth.verifications = shown.auth.verifications;
+    let routing = &mut explicit.relay.routing;
+    assert!(routing.source_ipv4.take().is_some() && routing.source_ipv6.take().is_some());
+    assert!(routing.ca_file.take().is_some() && routing.smart_host.take().is_some());
+    assert_eq!(std::mem::take(&mut routing.routes).len(), 1);
     assert_eq!(explicit, shown);
 }
 
@@ -80,6 +84,32 @@ fn what_is_shown_can_be_read_again() {
     );
     assert_eq!(config.smtpd.hide_extensions, ["CHUNKING"]);
     assert_eq!(parse(&config.render()), config);
+}
+
+#[test]
+fn the_nearest_route_is_taken() {
+    let config = parse(
+        "hostname = 'mail.example.test'\ndata_dir = '/srv/mail'\n[relay]\nsmart_host = { host = 'smart.test', port = 465 }\n\
+         [[relay.route]]\ndomain = 'direct.test'\n[[relay.route]]\ndomain = '*.example.org'\nhost = '192.0.2.1'\n\
+         [[relay.route]]\ndomain = '*.b.example.org'\nhost = 'b.test'\n",
+    );
+    assert_eq!(parse(&config.render()), config);
+    let host = |domain| {
+        let host = config.relay.routing.smart_host(domain);
+        host.map(|host| host.host.as_str())
+    };
+    assert_eq!(host("other.test"), Some("smart.test"));
+    assert_eq!(host("example.org"), Some("smart.test"));
+    assert_eq!(host("direct.test"), None);
+    assert_eq!(host("a.example.org"), Some("192.0.2.1"));
+    assert_eq!(host("x.b.example.org"), Some("b.test"));
+    assert!(
+        config
+            .relay
+            .routing
+            .smart_host
+            .is_some_and(|host| host.implicit_tls)
+    );
 }
 
 #[test]

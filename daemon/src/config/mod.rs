@@ -9,6 +9,7 @@ mod fault;
 mod network;
 mod read;
 mod relay;
+mod routing;
 mod section;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use dns::{Dns, NameServer};
 pub use fault::{Fault, Faults};
 pub use network::Network;
 pub use relay::Relay;
+pub use routing::{DomainRoute, IpFamilies, RouteTls, Routing, SmartHost};
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

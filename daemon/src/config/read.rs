@@ -60,7 +60,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         limits: common_limits(root.section("limits")),
         dns: dns(root.section("dns"), directory),
         smtpd: smtpd(root.section("smtpd")),
-        relay: relay(root.section("relay")),
+        relay: relay(root.section("relay"), directory),
         imapd: imapd(root.section("imapd")),
         pop3d: pop3d(root.section("pop3d")),
     };

@@ -1,9 +1,11 @@
 //! `[relay]`: how mail leaves for other servers: when it is tried again, how long, and how many connections that may take.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::routing::{Routing, routing};
 use super::section::Section;
 use crate::limits;
 
@@ -37,6 +39,9 @@ pub struct Relay {
     pub connection_idle_seconds: u64,
     /// Up to which size a message is returned whole to a sender who wants it back; of larger ones only the header.
     pub returned_octets_max: u64,
+    /// Where mail goes.
+    #[serde(flatten)]
+    pub routing: Routing,
 }
 
 impl Relay {
@@ -73,7 +78,7 @@ impl Relay {
     }
 }
 
-pub(super) fn relay(section: Section<'_>) -> Relay {
+pub(super) fn relay(section: Section<'_>, directory: &Path) -> Relay {
     let relay = Relay {
         retry_minutes: retry_minutes(&section),
         retry_jitter_percent: section.number(
@@ -109,6 +114,7 @@ pub(super) fn relay(section: Section<'_>) -> Relay {
             0..=1 << 30,
             limits::RETURNED_OCTETS,
         ),
+        routing: routing(&section, directory),
     };
     section.finish();
     relay

@@ -60,6 +60,16 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// True if the table itself stands in the file.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// True if `key` has a value.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// The tables of the list `key`.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let items = self.items(
