@@ -8,9 +8,8 @@ use rusqlite::{Connection, params};
 
 use crate::entry::runs;
 use crate::mailbox::row::OpenRow;
-use crate::timestamp::now_seconds;
 use crate::writer::Tx;
-use crate::{AccountId, Flags, MailboxId, Result, Store, Uid};
+use crate::{AccountId, Flags, MailboxId, Result, Store, Uid, sweep};
 
 /// Entries removed in one transaction: other writers get their turn in between.
 const EXPUNGE_BATCH: usize = 5000;
@@ -121,7 +120,6 @@ fn remove(
     with: Flags,
 ) -> Result<Vec<Uid>> {
     let mut row = OpenRow::open(tx.connection, account, mailbox)?;
-    let due = now_seconds();
     let mut gone = Vec::with_capacity(uids.len());
     for (first, last) in runs(uids) {
         let sql = "SELECT uid, flags, size, message FROM entry WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND flags & ?4 = ?4";
@@ -132,7 +130,7 @@ fn remove(
             })?
             .collect::<rusqlite::Result<_>>()?;
         for (uid, flags, size, message) in found {
-            remove_one(tx.connection, &row, uid, message, due)?;
+            remove_one(tx.connection, &row, uid, message)?;
             row.count_removed(flags, size as u64);
             gone.push(uid);
         }
@@ -143,13 +141,7 @@ fn remove(
     Ok(gone)
 }
 
-fn remove_one(
-    connection: &Connection,
-    row: &OpenRow,
-    uid: Uid,
-    message: i64,
-    due: i64,
-) -> Result<()> {
+fn remove_one(connection: &Connection, row: &OpenRow, uid: Uid, message: i64) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM entry WHERE mailbox = ?1 AND uid = ?2")?
         .execute(params![row.id, uid])?;
@@ -157,11 +149,7 @@ fn remove_one(
     connection
         .prepare_cached(sql)?
         .execute(params![row.id, row.modseq, uid])?;
-    let sql = "INSERT INTO sweep (message, due) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    connection
-        .prepare_cached(sql)?
-        .execute(params![message, due])?;
-    Ok(())
+    sweep::leave(connection, message)
 }
 
 /// Removes some entries of a mailbox that is about to vanish, and what is known of expunged
@@ -181,15 +169,10 @@ pub(crate) fn drop_entries(
         })?
         .collect::<rusqlite::Result<_>>()?;
     drop(delete);
-    let due = now_seconds();
-    let mut sweep = tx.connection.prepare_cached(
-        "INSERT INTO sweep (message, due) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-    )?;
     for (flags, size, message) in &gone {
         row.count_removed(*flags, *size as u64);
-        sweep.execute(params![message, due])?;
+        sweep::leave(tx.connection, *message)?;
     }
-    drop(sweep);
     let sql = "DELETE FROM expunged WHERE mailbox = ?1 AND modseq IN (SELECT modseq FROM expunged WHERE mailbox = ?1 LIMIT ?2)";
     let forgotten = tx
         .connection

@@ -34,6 +34,7 @@ mod mailbox;
 mod maildrop;
 pub mod mime;
 mod open;
+mod open_message;
 mod piece;
 mod queue;
 mod reader;
@@ -74,6 +75,7 @@ pub use identity::{
 pub use journal::{JournalLine, Trace};
 pub use mailbox::{MailboxInfo, SpecialUse};
 pub use maildrop::MaildropLock;
+pub use open_message::OpenMessage;
 pub use queue::{
     DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
     QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
@@ -97,6 +99,9 @@ pub struct Options {
     pub readers: usize,
     /// Days for which the journal of a message is kept.
     pub journal_days: u32,
+    /// Seconds for which a message is kept after its last entry went, or after it was last read by someone who was in the
+    /// midst of serving it. Longer than a client may take for what is sent between two reads.
+    pub linger_seconds: u32,
 }
 
 impl Default for Options {
@@ -106,6 +111,7 @@ impl Default for Options {
             subaddress_separator: "+".into(),
             readers: 4,
             journal_days: 30,
+            linger_seconds: 300,
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::{Error, MailboxId, MessageId, READ_OCTETS_MAX, Result, Uid};
 pub(crate) const PIECE_OCTETS: usize = 256 * 1024;
 
 /// Where the octets of an entry lie.
-struct Place {
-    message: i64,
+pub(crate) struct Place {
+    pub(crate) message: i64,
     prefix: Vec<u8>,
     /// Octets of the first piece.
     first: u64,
@@ -72,12 +72,30 @@ pub(crate) fn read_message(
         })
         .optional()?
         .ok_or(Error::NotFound("message"))?;
+    read_range(connection, &place, range)
+}
+
+/// Octets of a message whose entry may be gone, as that served it; up to [`READ_OCTETS_MAX`].
+pub(crate) fn read_place(
+    connection: &Connection,
+    place: &Place,
+    range: Range<u64>,
+) -> Result<Bytes> {
+    let sql = "SELECT 1 FROM message WHERE id = ?1";
+    let mut select = connection.prepare_cached(sql)?;
+    if !select.exists([place.message])? {
+        return Err(Error::NotFound("message"));
+    }
+    read_range(connection, place, range)
+}
+
+fn read_range(connection: &Connection, place: &Place, range: Range<u64>) -> Result<Bytes> {
     let mut reader = PieceReader {
         connection,
         blob: None,
     };
-    let range = clipped(range, place.size);
-    Ok(Bytes::from(reader.read(&place, range)?))
+    let range = clipped(range, place.prefix.len() as u64 + place.size);
+    Ok(Bytes::from(reader.read(place, range)?))
 }
 
 /// All pieces of a message, one after the other, without a prefix.
@@ -101,7 +119,12 @@ pub(crate) fn for_each_piece(
     Ok(())
 }
 
-fn place_of(connection: &Connection, mailbox: MailboxId, uid: Uid) -> Result<Option<Place>> {
+/// Where the octets of an entry lie, if it is there.
+pub(crate) fn place_of(
+    connection: &Connection,
+    mailbox: MailboxId,
+    uid: Uid,
+) -> Result<Option<Place>> {
     let sql = "SELECT message.id, entry.prefix, length(message.body), message.size
                FROM entry JOIN message ON message.id = entry.message WHERE entry.mailbox = ?1 AND entry.uid = ?2";
     let found = connection

@@ -1,8 +1,9 @@
 //! Removes messages that nothing points at any more, and old lines of the journal.
 //!
 //! Whatever takes a reference away, or stages pieces of a message, leaves the message's id in
-//! the table `sweep`. A task of one process at a time looks at those that are due, in small
-//! batches: a message with neither an entry nor a place in the queue goes, with its pieces.
+//! the table `sweep`. A task of one process at a time looks at those that have been due for
+//! [`crate::Options::linger_seconds`], in small batches: a message with neither an entry nor a place in the
+//! queue goes, with its pieces. Until then those who are in the midst of serving it can go on (`open_message`).
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -55,13 +56,14 @@ impl Store {
 
     /// Looks at some messages; false when none is due.
     async fn sweep_batch(&self) -> Result<bool> {
-        let due = self.read(due).await?;
+        let until = now_seconds() - i64::from(self.inner.options.linger_seconds);
+        let due = self.read(move |connection| due(connection, until)).await?;
         if due.is_empty() {
             return Ok(false);
         }
         self.write(move |tx| {
             for message in due {
-                sweep_message(tx.connection, message)?;
+                sweep_message(tx.connection, message, until)?;
             }
             Ok(true)
         })
@@ -69,19 +71,29 @@ impl Store {
     }
 }
 
-fn due(connection: &Connection) -> Result<Vec<i64>> {
+/// Leaves a message that has lost a reference to be looked at.
+pub(crate) fn leave(connection: &Connection, message: i64) -> Result<()> {
+    // It may wait already, for another reference that it lost: the linger time begins anew.
+    let sql = "INSERT INTO sweep (message, due) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET due = max(due, ?2)";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![message, now_seconds()])?;
+    Ok(())
+}
+
+fn due(connection: &Connection, until: i64) -> Result<Vec<i64>> {
     let mut select =
         connection.prepare_cached("SELECT message FROM sweep WHERE due <= ?1 LIMIT ?2")?;
-    let rows = select.query_map(params![now_seconds(), SWEEP_BATCH as i64], |row| row.get(0))?;
+    let rows = select.query_map(params![until, SWEEP_BATCH as i64], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn sweep_message(connection: &Connection, message: i64) -> Result<()> {
-    // The row may have been taken back since it was read: a staged message that was accepted.
+fn sweep_message(connection: &Connection, message: i64, until: i64) -> Result<()> {
+    // The row may have changed since it was read: a staged message was accepted, or somebody still reads.
     let sql = "DELETE FROM sweep WHERE message = ?1 AND due <= ?2";
     if connection
         .prepare_cached(sql)?
-        .execute(params![message, now_seconds()])?
+        .execute(params![message, until])?
         == 0
     {
         return Ok(());

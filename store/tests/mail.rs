@@ -23,6 +23,7 @@ impl Fixture {
             dir.path(),
             Options {
                 create: true,
+                linger_seconds: 0,
                 ..Options::default()
             },
         )
@@ -635,4 +636,41 @@ async fn a_store_that_is_not_there_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let refused = Store::open(dir.path(), Options::default()).await;
     assert!(matches!(refused, Err(store::OpenError::Missing(_))));
+}
+
+#[tokio::test]
+async fn a_message_that_is_being_served_outlives_its_entry() {
+    let fixture = Fixture::new().await;
+    let patient = Store::open(fixture.dir.path(), Options::default())
+        .await
+        .expect("open");
+    let uid = fixture.append("INBOX", MESSAGE).await.expect("append");
+    let inbox = fixture.info("INBOX").await.id;
+    let open = patient
+        .open_message(fixture.alice, inbox, uid)
+        .await
+        .expect("open");
+    fixture
+        .store
+        .expunge(fixture.alice, inbox, &[uid])
+        .await
+        .expect("expunge");
+    patient.sweep().await.expect("sweep");
+    assert_eq!(
+        patient.read_open(&open, 5..10_000).await.expect("read"),
+        MESSAGE[5..]
+    );
+    assert!(
+        patient
+            .open_message(fixture.alice, inbox, uid)
+            .await
+            .is_err(),
+        "it is opened by nobody else"
+    );
+    // A store that lets nothing linger.
+    fixture.store.sweep().await.expect("sweep");
+    assert_eq!(
+        patient.read_open(&open, 5..10_000).await,
+        Err(Error::NotFound("message"))
+    );
 }

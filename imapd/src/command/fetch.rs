@@ -40,15 +40,17 @@ impl ImapSession {
             plan: &plan,
             condstore,
             line: FetchLine::default(),
+            gone: 0,
         };
-        let (mut fetched, mut gone) = (0, 0);
+        let mut fetched = 0;
         let mut positions = positions.into_iter().flatten().peekable();
         while positions.peek().is_some() {
             let batch = positions.by_ref().take(FETCH_BATCH).collect();
             let messages = prepare(&batches, view, batch).await?;
             fetched += messages.len() as u64;
-            gone += batches.answer(messages, view, out).await?;
+            batches.answer(messages, view, out).await?;
         }
+        let gone = batches.gone;
         self.fetched += fetched;
         // RFC 3501 §6.4.8: a UID that does not exist is no error.
         if gone > 0 && numbering == Numbering::Sequence {

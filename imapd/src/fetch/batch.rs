@@ -1,7 +1,8 @@
 //! Answers FETCH for a batch of messages: loads what the plan needs, then writes the responses.
 //!
-//! Small sections of many messages are read together; a large one is read in pieces while it is written, with
-//! back-pressure, so that memory does not depend on the size of a message. Messages that are no more are left out.
+//! Small sections of many messages are read together; a large one is read in pieces while it is written (`stream`), so
+//! that memory does not depend on the size of a message. Messages that are no more are left out, a section of one that
+//! vanishes while its response is written is NIL (RFC 2180 §4.1), and both are counted.
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use super::fields;
 use super::plan::Plan;
 use super::read::{Reader, Wanted};
 use super::section::{Located, apply, locate};
+use super::stream::{Fields, Stream};
 use crate::grammar::date::DateAndTime;
 use crate::grammar::fetch::{Item, SectionItem, SectionText};
 use crate::grammar::fetch_line::FetchLine;
@@ -60,17 +62,12 @@ impl Message {
 
 /// The octets of a section that are read before it is written.
 fn read_ahead(located: &Located) -> Option<Range<u64>> {
-    match located {
-        Located::Fields(range) => {
-            Some(range.start..range.end.min(range.start.saturating_add(READ_OCTETS_MAX)))
-        }
-        Located::Octets(range)
-            if !range.is_empty() && range.end - range.start <= BODY_CHUNK_OCTETS =>
-        {
-            Some(range.clone())
-        }
-        Located::Octets(_) | Located::Nowhere => None,
-    }
+    let (range, octets_max) = match located {
+        Located::Fields(range) => (range, READ_OCTETS_MAX),
+        Located::Octets(range) => (range, BODY_CHUNK_OCTETS),
+        Located::Nowhere => return None,
+    };
+    (!range.is_empty() && range.end - range.start <= octets_max).then(|| range.clone())
 }
 
 /// Answers one FETCH, batch after batch.
@@ -83,16 +80,18 @@ pub struct Batches<'a> {
     pub condstore: bool,
     /// The response being written.
     pub line: FetchLine,
+    /// How many messages were no more, wholly or for a part of what was asked.
+    pub gone: usize,
 }
 
 impl Batches<'_> {
-    /// Answers for these messages; gives how many were no more.
+    /// Answers for these messages.
     pub async fn answer(
         &mut self,
         messages: Vec<Message>,
         view: &mut View,
         out: &mut Output,
-    ) -> Result<usize, Reject> {
+    ) -> Result<(), Reject> {
         let asked = messages.len();
         let mut answered = 0;
         let mut rest = self.load_entries(messages).await?;
@@ -101,7 +100,8 @@ impl Batches<'_> {
             answered += part.len();
             self.write_all(&part, view, out).await?;
         }
-        Ok(asked - answered)
+        self.gone += asked - answered;
+        Ok(())
     }
 
     async fn load_entries(&self, mut messages: Vec<Message>) -> Result<Vec<Message>, Reject> {
@@ -185,7 +185,7 @@ impl Batches<'_> {
     ) -> Result<(), Reject> {
         self.line.begin(message.number);
         let mut located = message.located.iter();
-        let mut flags_told = false;
+        let (mut flags_told, mut whole) = (false, true);
         for item in &self.plan.items {
             match item {
                 Item::Section(item) => {
@@ -195,7 +195,7 @@ impl Batches<'_> {
                     } else {
                         None
                     };
-                    self.section(message.uid, item, located, ahead, out).await?;
+                    whole &= self.section(message.uid, item, located, ahead, out).await?;
                 }
                 Item::Flags => flags_told = true,
                 _ => {}
@@ -212,6 +212,7 @@ impl Batches<'_> {
         self.line.end();
         out.put_bytes(self.line.octets());
         self.line.clear();
+        self.gone += usize::from(!whole);
         Ok(out.drain().await?)
     }
 
@@ -253,6 +254,7 @@ impl Batches<'_> {
         }
     }
 
+    /// Writes one section; false if the message vanished before it could be read.
     async fn section(
         &mut self,
         uid: Uid,
@@ -260,28 +262,32 @@ impl Batches<'_> {
         located: &Located,
         ahead: Option<Bytes>,
         out: &mut Output,
-    ) -> Result<(), Reject> {
+    ) -> Result<bool, Reject> {
         match (located, ahead) {
-            (Located::Nowhere, _) | (Located::Fields(_), None) => self.line.section_nil(item),
-            (Located::Fields(_), Some(header)) => self.fields(item, &header),
+            (Located::Nowhere, _) => self.line.section_nil(item),
+            (Located::Octets(range), _) if range.is_empty() => self.line.section_head(item, 0),
+            (Located::Fields(range), ahead) if ahead.is_some() || range.is_empty() => {
+                self.fields(item, &ahead.unwrap_or_default());
+            }
             (Located::Octets(_), Some(octets)) => {
                 self.line.section_head(item, octets.len() as u64);
                 self.line.section_octets(&octets);
             }
-            (Located::Octets(range), None) if range.is_empty() => self.line.section_head(item, 0),
-            (Located::Octets(range), None) if range.end - range.start <= BODY_CHUNK_OCTETS => {
-                self.line.section_nil(item)
+            (large, _) if read_ahead(large).is_none() => {
+                return self.stream(uid, item, large, out).await;
             }
-            (Located::Octets(range), None) => self.stream(uid, item, range.clone(), out).await?,
+            _ => {
+                self.line.section_nil(item);
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn fields(&mut self, item: &SectionItem, header: &[u8]) {
-        let chosen = match &item.section.text {
-            SectionText::HeaderFields(names) => fields::choose(header, names, true),
-            SectionText::HeaderFieldsNot(names) => fields::choose(header, names, false),
-            _ => header.to_vec(),
+        let chosen = match fields_of(item) {
+            Some(fields) => fields::choose(header, fields.names, fields.wanted),
+            None => header.to_vec(),
         };
         let range = apply(0..chosen.len() as u64, item.partial);
         let part = usize::try_from(range.start)
@@ -294,32 +300,49 @@ impl Batches<'_> {
         self.line.section_octets(part);
     }
 
-    /// Writes a large section piece by piece.
+    /// Writes a large section piece by piece; false if the message is no more.
     async fn stream(
         &mut self,
         uid: Uid,
         item: &SectionItem,
-        range: Range<u64>,
+        located: &Located,
         out: &mut Output,
-    ) -> Result<(), Reject> {
-        self.line.section_head(item, range.end - range.start);
-        let mut start = range.start;
-        while start < range.end {
-            let end = range.end.min(start.saturating_add(BODY_CHUNK_OCTETS));
-            // The length is told: if the message vanishes now, only the end of the connection keeps the client in step.
-            let octets = self
-                .reader
-                .read(uid, start..end)
-                .await?
-                .filter(|octets| !octets.is_empty());
-            let octets = octets.ok_or(Reject::Disconnected)?;
-            self.line.section_octets(&octets);
-            start += octets.len() as u64;
-            out.put_bytes(self.line.octets());
-            self.line.clear();
-            out.drain().await?;
+    ) -> Result<bool, Reject> {
+        let Some(message) = self.reader.open(uid).await? else {
+            self.line.section_nil(item);
+            return Ok(false);
+        };
+        let mut stream = Stream {
+            store: &self.reader.store,
+            message,
+            line: &mut self.line,
+            out,
+        };
+        match (located, fields_of(item)) {
+            (Located::Fields(header), Some(fields)) => {
+                stream.fields(item, &fields, header.clone()).await?;
+            }
+            (Located::Fields(range) | Located::Octets(range), _) => {
+                stream.octets(item, range.clone()).await?;
+            }
+            (Located::Nowhere, _) => {}
         }
-        Ok(())
+        Ok(true)
+    }
+}
+
+/// Which fields a section asks for, if it asks for fields.
+fn fields_of(item: &SectionItem) -> Option<Fields<'_>> {
+    match &item.section.text {
+        SectionText::HeaderFields(names) => Some(Fields {
+            names,
+            wanted: true,
+        }),
+        SectionText::HeaderFieldsNot(names) => Some(Fields {
+            names,
+            wanted: false,
+        }),
+        _ => None,
     }
 }
 

@@ -8,3 +8,4 @@ pub mod fields;
 pub mod plan;
 pub mod read;
 pub mod section;
+pub mod stream;

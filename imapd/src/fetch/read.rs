@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use store::{AccountId, ENTRIES_MAX, MailboxId, Store, Uid};
+use store::{AccountId, ENTRIES_MAX, MailboxId, OpenMessage, Store, Uid};
 
 /// Octets of a message that are wanted.
 pub type Wanted = (Uid, Range<u64>);
@@ -43,6 +43,19 @@ impl Reader {
     /// Reads one range, which may be shorter where the message ends.
     pub async fn read(&self, uid: Uid, range: Range<u64>) -> Result<Option<Bytes>, store::Error> {
         Ok(self.read_all(&[(uid, range)]).await?.pop().flatten())
+    }
+
+    /// Opens a message that is served piece by piece; `None` if it is no more.
+    pub async fn open(&self, uid: Uid) -> Result<Option<OpenMessage>, store::Error> {
+        match self
+            .store
+            .open_message(self.account, self.mailbox, uid)
+            .await
+        {
+            Ok(message) => Ok(Some(message)),
+            Err(store::Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::accept::{Acceptance, Filing, Relay, accept_in, enqueue_recipient, fil
 use crate::journal::{self, Event};
 use crate::timestamp::now_seconds;
 use crate::writer::Tx;
-use crate::{Error, MessageId, RelayId, Result};
+use crate::{Error, MessageId, RelayId, Result, sweep};
 
 /// Somebody else has settled it, or it never was leased here.
 const NOT_LEASED: Error = Error::NotFound("leased recipient");
@@ -188,10 +188,7 @@ fn defer(
 pub(super) fn finish_message(tx: &mut Tx<'_>, message: MessageId) -> Result<()> {
     let sql = "DELETE FROM outbound WHERE message = ?1 AND NOT EXISTS (SELECT 1 FROM relay WHERE relay.message = ?1)";
     if tx.connection.prepare_cached(sql)?.execute([message])? > 0 {
-        let sql = "INSERT INTO sweep (message, due) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        tx.connection
-            .prepare_cached(sql)?
-            .execute(params![message, now_seconds()])?;
+        sweep::leave(tx.connection, message.0)?;
     }
     Ok(())
 }
