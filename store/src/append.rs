@@ -52,6 +52,15 @@ pub struct Copied {
     pub pairs: Vec<(Uid, Uid)>,
 }
 
+/// What becomes of a COPY or MOVE when one of its messages is no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The others are copied or moved.
+    LeftOut,
+    /// None is; the answer is that a message was not found.
+    Refused,
+}
+
 impl Store {
     /// Adds messages to a mailbox.
     pub async fn append(
@@ -91,25 +100,10 @@ impl Store {
         from: MailboxId,
         uids: &[Uid],
         to: &str,
+        missing: Missing,
     ) -> Result<Copied> {
-        let (uids, name) = (
-            uids.to_vec(),
-            normal_name(to).map_err(|_| Error::NotFound("mailbox"))?,
-        );
-        self.write(move |tx| {
-            let target = selectable(tx.connection, account, &name)?;
-            let mut row = OpenRow::open(tx.connection, account, target)?;
-            let pairs = copy_entries(tx.connection, account, from, &uids, &mut row)?;
-            check_quota(tx.connection, account, row.octets(), row.messages())?;
-            let uid_validity = row.uid_validity;
-            row.close(tx)?;
-            Ok(Copied {
-                mailbox: target,
-                uid_validity,
-                pairs,
-            })
-        })
-        .await
+        self.transfer(account, from, uids, to, missing, copy_into)
+            .await
     }
 
     /// Moves entries with flags and internal date into the mailbox `to` (RFC 6851 §3).
@@ -119,14 +113,30 @@ impl Store {
         from: MailboxId,
         uids: &[Uid],
         to: &str,
+        missing: Missing,
     ) -> Result<Copied> {
-        let (uids, name) = (
-            uids.to_vec(),
-            normal_name(to).map_err(|_| Error::NotFound("mailbox"))?,
-        );
+        self.transfer(account, from, uids, to, missing, move_into)
+            .await
+    }
+
+    async fn transfer(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uids: &[Uid],
+        to: &str,
+        missing: Missing,
+        way: fn(&mut Tx<'_>, AccountId, MailboxId, &[Uid], MailboxId) -> Result<Copied>,
+    ) -> Result<Copied> {
+        let name = normal_name(to).map_err(|_| Error::NotFound("mailbox"))?;
+        let uids = uids.to_vec();
         self.write(move |tx| {
             let target = selectable(tx.connection, account, &name)?;
-            move_entries(tx, account, from, &uids, target)
+            let copied = way(tx, account, from, &uids, target)?;
+            if missing == Missing::Refused && copied.pairs.len() < uids.len() {
+                return Err(Error::NotFound("message"));
+            }
+            Ok(copied)
         })
         .await
     }
@@ -146,10 +156,30 @@ pub(crate) fn move_all(
         .query_map([from], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     drop(select);
-    move_entries(tx, account, from, &uids, to).map(|_| ())
+    move_into(tx, account, from, &uids, to).map(|_| ())
 }
 
-fn move_entries(
+fn copy_into(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    from: MailboxId,
+    uids: &[Uid],
+    to: MailboxId,
+) -> Result<Copied> {
+    let mut row = OpenRow::open(tx.connection, account, to)?;
+    let pairs = copy_entries(tx.connection, account, from, uids, &mut row)?;
+    check_quota(tx.connection, account, row.octets(), row.messages())?;
+    let uid_validity = row.uid_validity;
+    row.close(tx)?;
+    Ok(Copied {
+        mailbox: to,
+        uid_validity,
+        pairs,
+    })
+}
+
+/// The same, and the sources go. No quota is asked: the account has no more than before.
+fn move_into(
     tx: &mut Tx<'_>,
     account: AccountId,
     from: MailboxId,

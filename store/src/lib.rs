@@ -53,7 +53,7 @@ pub use accept::{
     Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay, Schedule, TlsDemand,
 };
 pub use address::{Address, normal_domain};
-pub use append::{Appended, Appending, Copied};
+pub use append::{Appended, Appending, Copied, Missing};
 pub use change::Changes;
 pub use check::{Fault, Progress};
 pub use directory::account::{Account, NewAccount, Quota, ScramParameters};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use store::{
     Acceptance, AccountId, Address, Appending, BodyKind, Draft, Error, Filing, FilingTarget,
-    FlagChange, FlagOperation, Flags, MailboxInfo, ModSeq, NewAccount, Options, Quota, Resolution,
-    Sealed, SnapshotMode, SpecialUse, Store, TlsDemand, Uid,
+    FlagChange, FlagOperation, Flags, MailboxInfo, Missing, ModSeq, NewAccount, Options, Quota,
+    Resolution, Sealed, SnapshotMode, SpecialUse, Store, TlsDemand, Uid,
 };
 
 const MESSAGE: &[u8] = b"From: a@example.test\r\nSubject: hello\r\n\r\nOne line.\r\n";
@@ -288,13 +288,13 @@ async fn copies_share_the_message_and_survive_their_source() {
     let inbox = fixture.info("INBOX").await.id;
     let copied = fixture
         .store
-        .copy(fixture.alice, inbox, &[uid], "Archive")
+        .copy(fixture.alice, inbox, &[uid], "Archive", Missing::LeftOut)
         .await
         .expect("copy");
     assert_eq!(copied.pairs, [(uid, Uid::FIRST)]);
     let moved = fixture
         .store
-        .move_messages(fixture.alice, inbox, &[uid], "Trash")
+        .move_messages(fixture.alice, inbox, &[uid], "Trash", Missing::LeftOut)
         .await
         .expect("move");
     assert_eq!(moved.pairs, [(uid, Uid::FIRST)]);
@@ -327,7 +327,7 @@ async fn copies_share_the_message_and_survive_their_source() {
     assert_eq!(
         fixture
             .store
-            .copy(fixture.alice, inbox, &[uid], "Nowhere")
+            .copy(fixture.alice, inbox, &[uid], "Nowhere", Missing::LeftOut)
             .await,
         Err(Error::NotFound("mailbox"))
     );
@@ -636,6 +636,31 @@ async fn a_store_that_is_not_there_is_told_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let refused = Store::open(dir.path(), Options::default()).await;
     assert!(matches!(refused, Err(store::OpenError::Missing(_))));
+}
+
+#[tokio::test]
+async fn copies_and_moves_with_a_missing_message_are_made_without_it_or_not_at_all() {
+    let fixture = Fixture::new().await;
+    let uid = fixture.append("INBOX", MESSAGE).await.expect("append");
+    let inbox = fixture.info("INBOX").await.id;
+    let uids = [uid, Uid::new(77).expect("a UID")];
+    let (store, alice) = (&fixture.store, fixture.alice);
+    let refused = Err(Error::NotFound("message"));
+    let copied = store
+        .copy(alice, inbox, &uids, "Archive", Missing::Refused)
+        .await;
+    assert_eq!(copied, refused);
+    let moved = store
+        .move_messages(alice, inbox, &uids, "Archive", Missing::Refused)
+        .await;
+    assert_eq!(moved, refused);
+    assert_eq!(fixture.info("Archive").await.messages, 0);
+    assert_eq!(fixture.info("INBOX").await.messages, 1);
+    let moved = store
+        .move_messages(alice, inbox, &uids, "Archive", Missing::LeftOut)
+        .await
+        .expect("move");
+    assert_eq!(moved.pairs, [(uid, Uid::FIRST)]);
 }
 
 #[tokio::test]

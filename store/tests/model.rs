@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use store::{
-    AccountId, Address, Appending, Draft, EntryState, FlagChange, FlagOperation, Flags, ModSeq,
-    NewAccount, Options, SnapshotMode, Store, Uid,
+    AccountId, Address, Appending, Draft, EntryState, FlagChange, FlagOperation, Flags, Missing,
+    ModSeq, NewAccount, Options, SnapshotMode, Store, Uid,
 };
 
 const DIR: &str = "STORE_MODEL_DIR";
@@ -228,7 +228,13 @@ impl Model {
         let uids = self.any_uids(&from);
         let copied = self
             .store
-            .copy(self.account, self.id(&from).await, &uids, &to)
+            .copy(
+                self.account,
+                self.id(&from).await,
+                &uids,
+                &to,
+                Missing::LeftOut,
+            )
             .await
             .expect("copy");
         self.follow(&from, &to, copied.pairs, false);
@@ -239,7 +245,13 @@ impl Model {
         let uids = self.any_uids(&from);
         let moved = self
             .store
-            .move_messages(self.account, self.id(&from).await, &uids, &to)
+            .move_messages(
+                self.account,
+                self.id(&from).await,
+                &uids,
+                &to,
+                Missing::LeftOut,
+            )
             .await
             .expect("move");
         assert_eq!(moved.pairs.len(), uids.len());

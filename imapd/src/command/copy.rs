@@ -1,7 +1,7 @@
 //! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). Both are atomic in the store.
 
 use daemon::session::Output;
-use store::{Copied, Uid};
+use store::{Copied, Missing, Uid};
 
 use crate::grammar::code::Code;
 use crate::grammar::response::{Condition, Response};
@@ -20,12 +20,8 @@ impl ImapSession {
         let store = self.store();
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
-        if numbering == Numbering::Sequence && uids.iter().any(|uid| view.is_gone(uid.value())) {
-            // RFC 2180 §4.4.2: copy all or nothing.
-            return Err(Reject::ExpungeIssued);
-        }
         let copied = store
-            .copy(view.account, view.mailbox, &uids, to)
+            .copy(view.account, view.mailbox, &uids, to, missing(numbering))
             .await
             .map_err(destination)?;
         Ok(match copy_uid(&copied) {
@@ -45,7 +41,7 @@ impl ImapSession {
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let moved = store
-            .move_messages(view.account, view.mailbox, &uids, to)
+            .move_messages(view.account, view.mailbox, &uids, to, missing(numbering))
             .await
             .map_err(destination)?;
         // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
@@ -61,9 +57,19 @@ impl ImapSession {
     }
 }
 
-/// The source is selected and was found: what is not found is the destination.
+/// A sequence number names a message that the client believes to be there: if it is not, nothing is done (RFC 2180
+/// §4.4). A UID that does not exist is ignored (RFC 3501 §6.4.8).
+fn missing(numbering: Numbering) -> Missing {
+    match numbering {
+        Numbering::Sequence => Missing::Refused,
+        Numbering::Uid => Missing::LeftOut,
+    }
+}
+
+/// The source is selected and was found: what is not found is a message, or the destination.
 fn destination(error: store::Error) -> Reject {
     match error {
+        store::Error::NotFound("message") => Reject::ExpungeIssued,
         store::Error::NotFound(_) => Reject::TryCreate,
         other => Reject::Store(other),
     }

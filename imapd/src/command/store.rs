@@ -26,8 +26,6 @@ impl ImapSession {
         let (store, condstore) = (self.store(), self.condstore);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
-        let gone =
-            numbering == Numbering::Sequence && uids.iter().any(|uid| view.is_gone(uid.value()));
         let change = flag_change(&command);
         let unchanged_since = command.unchanged_since.map(ModSeq);
         let stored = store
@@ -44,11 +42,16 @@ impl ImapSession {
                 .iter()
                 .for_each(|state| view.must_tell(state.uid.value()));
         }
-        finish(numbering, view, &stored.modified, gone)
+        let gone = stored.entries.len() + stored.modified.len() < uids.len();
+        let refused = gone && numbering == Numbering::Sequence && !command.silent;
+        finish(numbering, view, &stored.modified, refused)
     }
 }
 
-fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], gone: bool) -> Outcome {
+/// Messages that others have expunged: the flags of the rest are changed and told, and the answer is NO; it is OK if the
+/// command was silent (RFC 2180 §4.2), and always with UIDs, because those that do not exist are ignored (RFC 3501
+/// §6.4.8). What was modified is more than a NO says, so MODIFIED goes before it.
+fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], refused: bool) -> Outcome {
     // RFC 7162 §3.1.3 recommends to tell at once what has changed.
     modified.iter().for_each(|uid| view.must_tell(uid.value()));
     let modified = view.numbers(numbering, modified.iter().map(|uid| uid.value()));
@@ -58,7 +61,7 @@ fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], gone: bool) -
             "Conditional STORE failed for some",
         ));
     }
-    if gone {
+    if refused {
         Err(Reject::ExpungeIssued)
     } else {
         Ok(Done::text("STORE completed"))
