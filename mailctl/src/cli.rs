@@ -68,6 +68,9 @@ pub enum Command {
     /// Addresses that lead to other addresses.
     #[command(subcommand)]
     Alias(Alias),
+    /// The keys that sign a domain's mail.
+    #[command(subcommand)]
+    Dkim(Dkim),
     /// An account's mailboxes.
     #[command(subcommand)]
     Mailbox(Mailbox),
@@ -327,6 +330,44 @@ pub enum Alias {
     Remove {
         /// The address.
         address: String,
+    },
+}
+
+/// `dkim`
+#[derive(Debug, Subcommand)]
+pub enum Dkim {
+    /// Make the first keys of a domain and print the DNS records to publish. They sign at once.
+    Create {
+        /// The domain.
+        domain: String,
+    },
+    /// All keys.
+    List {
+        /// Of this domain alone.
+        domain: Option<String>,
+    },
+    /// Print the DNS records of a domain's keys.
+    Show {
+        /// The domain.
+        domain: String,
+        /// Compare with what the DNS serves.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make new keys; run again when they are published, let them take over.
+    Rotate {
+        /// The domain.
+        domain: String,
+    },
+    /// Remove a key that does not sign.
+    Remove {
+        /// The domain.
+        domain: String,
+        /// Its selector, from the list.
+        selector: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -123,3 +123,11 @@ pub fn written(address: &Address) -> String {
     };
     mailbox.to_string()
 }
+
+/// The address as the store compares addresses; nothing if no account can have it.
+pub fn local_address(mailbox: &Mailbox) -> Option<Address> {
+    match &mailbox.host {
+        Host::Domain(domain) => Address::from_parts(&mailbox.local, domain).ok(),
+        Host::Literal(_) | Host::OtherLiteral(_) => None,
+    }
+}

@@ -4,7 +4,7 @@
 //! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
-//! `reject` (every word that is said), `dns` (what names mean), `limits`.
+//! `reject` (every word that is said), `dns` (what names mean), `sign` (what vouches for our mail), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
 
@@ -18,13 +18,20 @@ pub mod reject;
 pub mod relay;
 pub mod role;
 pub mod session;
+pub mod shared;
+pub mod sign;
 
 pub use role::PROGRAM;
 
+use std::sync::Arc;
+
 use daemon::service::{Failed, Listeners, Service};
 use session::SmtpSession;
+use shared::Shared;
 
 /// Serves until the daemon is told to stop.
 pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
-    daemon::service::serve(service, listeners, SmtpSession::new).await
+    let shared = Arc::new(Shared::default());
+    let new_session = move |connection| SmtpSession::new(connection, shared.clone());
+    daemon::service::serve(service, listeners, new_session).await
 }

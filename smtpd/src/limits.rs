@@ -41,6 +41,12 @@ pub const ADDED_OCTETS_MAX: u64 = 64 << 10;
 /// Of a header field that the journal quotes.
 pub const JOURNAL_OCTETS_MAX: usize = 255;
 
+/// Domains whose signing keys are remembered.
+pub const KEYRING_DOMAINS_MAX: usize = 1000;
+
+/// How long signing keys are remembered: after `mailctl dkim rotate` the old ones sign for this long at most.
+pub const KEYRING_SECONDS: u64 = 10;
+
 /// Answers that the resolver remembers, each of at most 64 KiB (a DNS message over TCP), most of some hundred octets.
 pub const DNS_ANSWERS_MAX: u64 = 2048;
 

@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod confirm;
 mod credential;
+mod dkim;
 mod domain;
 mod init;
 mod mailbox;
@@ -60,6 +61,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::Account(command) => account::run(command, &office).await,
             Command::AppPassword(command) => app_password::run(command, &office).await,
             Command::Alias(command) => alias::run(command, &office).await,
+            Command::Dkim(command) => dkim::run(command, &office).await,
             Command::Mailbox(command) => mailbox::run(command, &office).await,
             Command::Message(command) => message::run(command, &office, global.json).await,
             Command::Queue(command) => queue::run(command, &office).await,

@@ -356,3 +356,41 @@ fn removing_an_account_takes_its_mail_and_leaves_the_store_in_order() {
     scratch.json(&["domain", "remove", "example.test", "--yes"]);
     assert_eq!(scratch.json(&["domain", "list"]), serde_json::json!([]));
 }
+
+#[test]
+fn keys_are_made_published_and_take_turns_without_being_shown() {
+    let scratch = Scratch::with_domain();
+    let made = scratch.json(&["dkim", "create", "example.test"]);
+    let records: Vec<String> = (0..2).map(|at| made[at]["record"].to_string()).collect();
+    assert!(records[0].contains("v=DKIM1; k=rsa; p=MIIB"));
+    assert!(records[1].contains("v=DKIM1; k=ed25519; p="));
+    let strings = made[0]["strings"].as_str().expect("a text");
+    assert!(strings.starts_with('"') && strings.contains("\" \""));
+    assert_eq!(scratch.run(&["dkim", "create", "example.test"]).code, 4);
+    assert_eq!(scratch.run(&["dkim", "create", "other.test"]).code, 3);
+
+    assert_eq!(scratch.run(&["dkim", "rotate", "example.test"]).code, 0);
+    let states = |scratch: &Scratch| -> Vec<String> {
+        let keys = scratch.json(&["dkim", "list"]);
+        let keys = keys.as_array().expect("keys").iter();
+        keys.map(|key| key["state"].as_str().expect("a text").to_owned())
+            .collect()
+    };
+    assert_eq!(states(&scratch), ["signing", "signing", "next", "next"]);
+    assert_eq!(scratch.run(&["dkim", "rotate", "example.test"]).code, 0);
+    assert_eq!(
+        states(&scratch),
+        ["retired", "retired", "signing", "signing"]
+    );
+
+    let old = made[0]["selector"].as_str().expect("a text");
+    let remove = ["dkim", "remove", "example.test", old, "--yes"];
+    assert_eq!(scratch.run(&remove).code, 0);
+    let shown = scratch.run(&["dkim", "show", "example.test"]);
+    assert!(
+        shown
+            .out
+            .contains("._domainkey.example.test. IN TXT \"v=DKIM1;")
+    );
+    assert!(!shown.out.contains("PRIVATE"));
+}

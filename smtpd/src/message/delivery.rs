@@ -10,15 +10,20 @@ use store::{
     TlsDemand,
 };
 
+use super::author::author;
 use super::compose::{date_now, message_id, missing_fields};
+use super::digest::BodyDigests;
 use super::header::Header;
 use super::intake::Message;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use super::verdict::Verdict;
-use crate::envelope::{Delivery, Envelope};
+use crate::envelope::{Delivery, Envelope, local_address};
 use crate::grammar::{Body, ReversePath};
 use crate::limits::JOURNAL_OCTETS_MAX;
 use crate::reject::Reject;
+use crate::shared::Shared;
+use crate::sign::keyring::Signer;
+use crate::sign::signature::sign;
 
 /// Where a message comes from, apart from its envelope.
 #[derive(Clone, Copy, Debug)]
@@ -35,23 +40,33 @@ pub struct Source<'a> {
 
 /// Takes responsibility for the message; gives the queue id.
 pub async fn deliver(
+    shared: &Shared,
     store: &Store,
     source: Source<'_>,
     envelope: Envelope,
     message: Message,
 ) -> Result<MessageId, Reject> {
-    let Message { mut draft, header } = message;
+    let Message {
+        mut draft,
+        header,
+        digests,
+    } = message;
     // Checks add their verdicts here, one after the other; any of them may refuse.
     let verdict = Verdict::default();
     let id = draft.id().printed();
     let date = date_now();
 
-    let mut fields = trace(&source, &envelope, &id, &date) + &verdict.fields;
-    if source.account.is_some() {
+    let mut fields = verdict.fields.clone();
+    if let Some(account) = source.account {
         fields += &missing_fields(&header, &id, source.hostname, &date);
+        if let Some(domain) = signing_domain(store, account, &envelope, &header).await? {
+            let signers = shared.keyring.signers(store, &domain).await;
+            let signers = signers.map_err(failed)?;
+            fields.insert_str(0, &signed(&signers, &header.below(&fields), digests));
+        }
     }
+    fields.insert_str(0, &trace(&source, &envelope, &id, &date));
     let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
-    let failed = |error: store::Error| Reject::store("acceptance of a message", &error);
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let message = draft.seal().await.map_err(failed)?;
     let accepted = store
@@ -59,6 +74,42 @@ pub async fn deliver(
         .await
         .map_err(failed)?;
     Ok(accepted.id)
+}
+
+fn failed(error: store::Error) -> Reject {
+    Reject::store("acceptance of a message", &error)
+}
+
+/// Who vouches for a submission: the author's domain, if the account may send as him, or else the sender's, which was looked at when
+/// he was named. Nobody gets the signature of a domain that is not his.
+async fn signing_domain(
+    store: &Store,
+    account: AccountId,
+    envelope: &Envelope,
+    header: &Header,
+) -> Result<Option<String>, Reject> {
+    let sender = match &envelope.sender {
+        ReversePath::Mailbox(mailbox) => local_address(mailbox),
+        ReversePath::Null => None,
+    };
+    let sender = sender.map(|address| address.domain().to_owned());
+    let Some(author) = author(header) else {
+        return Ok(sender);
+    };
+    if sender.as_deref() == Some(author.domain()) {
+        return Ok(sender);
+    }
+    match store.may_send_as(account, &author).await.map_err(failed)? {
+        true => Ok(Some(author.domain().to_owned())),
+        false => Ok(sender),
+    }
+}
+
+fn signed(signers: &[Signer], header: &Header, digests: BodyDigests) -> String {
+    match (signers, digests.finish().as_slice()) {
+        ([], _) | (_, []) => String::new(),
+        (signers, [(_, body_hash), ..]) => sign(signers, header, body_hash),
+    }
 }
 
 fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> String {

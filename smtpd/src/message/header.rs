@@ -119,10 +119,20 @@ impl<'a> Field<'a> {
         field_name(self.octets).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
     }
 
+    /// The name as it is written, without blanks before the colon.
+    pub fn name(&self) -> &'a [u8] {
+        field_name(self.octets).unwrap_or_default()
+    }
+
+    /// All that stands behind the colon, with folds and line end.
+    pub fn raw_value(&self) -> &'a [u8] {
+        let colon = memchr(b':', self.octets).map_or(self.octets.len(), |at| at + 1);
+        &self.octets[colon..]
+    }
+
     /// What stands behind the colon, without blanks at either end; folds are left in.
     pub fn value(&self) -> &'a [u8] {
-        let colon = memchr(b':', self.octets).map_or(self.octets.len(), |at| at + 1);
-        self.octets[colon..].trim_ascii()
+        self.raw_value().trim_ascii()
     }
 }
 
@@ -157,6 +167,14 @@ impl Header {
                 .map(|field| field.octets)
                 .collect();
             self.octets = kept.concat();
+        }
+    }
+
+    /// The same header section with complete fields put on top.
+    #[must_use]
+    pub fn below(&self, fields: &str) -> Header {
+        Header {
+            octets: [fields.as_bytes(), &self.octets].concat(),
         }
     }
 

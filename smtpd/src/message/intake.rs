@@ -8,6 +8,7 @@
 
 use store::{Draft, Store};
 
+use super::digest::{BodyDigests, DigestKind};
 use super::header::{Header, HeaderReader, Progress};
 use crate::limits::{ADDED_OCTETS_MAX, DELIVERED_TO_FIELDS_MAX, DISCARD_OCTETS_MAX};
 use crate::reject::Reject;
@@ -23,6 +24,8 @@ pub struct Rules {
     pub removed_fields: &'static [&'static str],
     /// Whether a CR or LF outside a CRLF is looked for and refused. The framing of DATA does that by itself.
     pub strict_newlines: bool,
+    /// Whether the message will be signed.
+    pub signed: bool,
     /// The addresses that the message is for, as they stand in `Delivered-To`.
     pub delivered_to: Vec<String>,
 }
@@ -39,7 +42,7 @@ enum Stage {
     /// The header section goes on; nothing is in the draft yet.
     Header(Draft, HeaderReader),
     /// The header section is in the draft, and what came of the body.
-    Body(Draft, Header),
+    Body(Box<Message>),
     /// The message will not be accepted.
     Refused(Reject),
 }
@@ -55,6 +58,8 @@ pub struct Message {
     pub draft: Draft,
     /// The header section as it is in the draft.
     pub header: Header,
+    /// The hashes of the body, as far as signatures need them.
+    pub digests: BodyDigests,
 }
 
 /// The client sends without end.
@@ -118,16 +123,16 @@ impl Intake {
     async fn advance(&self, stage: Stage, octets: &[u8]) -> Result<Stage, Reject> {
         match stage {
             Stage::Refused(reject) => Err(reject),
-            Stage::Body(mut draft, header) => {
-                write(&mut draft, octets).await?;
-                Ok(Stage::Body(draft, header))
+            Stage::Body(mut message) => {
+                message.write(octets).await?;
+                Ok(Stage::Body(message))
             }
             Stage::Header(draft, mut reader) => match reader.push(octets) {
                 Progress::More => Ok(Stage::Header(draft, reader)),
                 Progress::TooLong => Err(Reject::HeaderTooBig),
                 Progress::Complete => {
-                    let Message { draft, header } = self.end_header(draft, reader).await?;
-                    Ok(Stage::Body(draft, header))
+                    let message = self.end_header(draft, reader).await?;
+                    Ok(Stage::Body(Box::new(message)))
                 }
             },
         }
@@ -139,8 +144,13 @@ impl Intake {
         self.inspect(&header)?;
         header.remove(self.rules.removed_fields);
         draft.set_header(header.octets()).map_err(refusal)?;
-        write(&mut draft, &body).await?;
-        Ok(Message { draft, header })
+        let mut message = Message {
+            draft,
+            header,
+            digests: BodyDigests::new(self.rules.signed.then_some(DigestKind::SIGNED)),
+        };
+        message.write(&body).await?;
+        Ok(message)
     }
 
     fn inspect(&self, header: &Header) -> Result<(), Reject> {
@@ -172,14 +182,18 @@ impl Intake {
         }
         match std::mem::replace(&mut self.stage, Stage::TAKEN) {
             Stage::Header(draft, reader) => self.end_header(draft, reader).await,
-            Stage::Body(draft, header) => Ok(Message { draft, header }),
+            Stage::Body(message) => Ok(*message),
             Stage::Refused(reject) => Err(reject),
         }
     }
 }
 
-async fn write(draft: &mut Draft, octets: &[u8]) -> Result<(), Reject> {
-    draft.write(octets).await.map_err(refusal)
+impl Message {
+    /// Adds octets of what follows the header section.
+    async fn write(&mut self, octets: &[u8]) -> Result<(), Reject> {
+        self.digests.push(octets);
+        self.draft.write(octets).await.map_err(refusal)
+    }
 }
 
 fn refusal(error: store::Error) -> Reject {

@@ -6,11 +6,13 @@
 //!              └─ end of data ─► checks ─► fields added on top ─► one store.accept(...) ─► queue id
 //! ```
 //!
-//! `intake` reads, `header` looks, `compose` and `trace` write the fields that we add, `verdict` is what checks say, `delivery`
+//! `intake` reads, `digest` hashes, `header` looks, `compose` and `trace` write the fields that we add, `verdict` is what checks say, `delivery`
 //! runs them and commits.
 
+pub mod author;
 pub mod compose;
 pub mod delivery;
+pub mod digest;
 pub mod header;
 pub mod intake;
 pub mod trace;

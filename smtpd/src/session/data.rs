@@ -100,6 +100,7 @@ impl SmtpSession {
                 NOT_RECEIVED
             },
             strict_newlines,
+            signed: self.login.is_some(),
             delivered_to: envelope
                 .deliveries
                 .iter()
@@ -181,6 +182,7 @@ impl SmtpSession {
         let sender = envelope.reverse_path();
         let message = intake.finish().await?;
         let id = deliver(
+            &self.shared,
             &self.connection.service.store,
             self.source(),
             envelope,

@@ -11,10 +11,8 @@ use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 use super::SmtpSession;
 use super::state::State;
 use crate::answer::Answer;
-use crate::envelope::{Envelope, written};
-use crate::grammar::{
-    ForwardPath, Host, MailParameters, Mailbox, PathKind, ReversePath, SyntaxError,
-};
+use crate::envelope::{Envelope, local_address, written};
+use crate::grammar::{ForwardPath, Host, MailParameters, PathKind, ReversePath, SyntaxError};
 use crate::reject::{Reject, Sequence};
 
 impl SmtpSession {
@@ -118,14 +116,6 @@ async fn unaddressable(store: &store::Store, domain: &str) -> Result<Resolution,
         Ok(Resolution::NotLocal) => Ok(Resolution::NotLocal),
         Ok(_) => Ok(Resolution::Unknown),
         Err(error) => Err(Reject::store("resolution of a recipient", &error)),
-    }
-}
-
-/// The address as the store compares addresses; nothing if no account can have it.
-fn local_address(mailbox: &Mailbox) -> Option<Address> {
-    match &mailbox.host {
-        Host::Domain(domain) => Address::from_parts(&mailbox.local, domain).ok(),
-        Host::Literal(_) | Host::OtherLiteral(_) => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod hello;
 mod mail;
 mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::output::{Encode, Output};
@@ -29,11 +30,13 @@ use crate::grammar::{Command, Reply, parse_command};
 use crate::limits::{AUTH_LINE_OCTETS_MAX, COMMAND_OCTETS_MAX, COMMANDS_MAX};
 use crate::reject::{Reject, Sequence};
 use crate::role::Role;
+use crate::shared::Shared;
 use state::State;
 
 /// A connection's SMTP session.
 pub struct SmtpSession {
     connection: Connection,
+    shared: Arc<Shared>,
     role: Role,
     tls: Option<TlsInfo>,
     state: State,
@@ -61,11 +64,12 @@ struct Tally {
 
 impl SmtpSession {
     /// A session for a new connection.
-    pub fn new(connection: Connection) -> SmtpSession {
+    pub fn new(connection: Connection, shared: Arc<Shared>) -> SmtpSession {
         let role = Role::of(connection.listener);
         let tls = connection.tls.clone();
         SmtpSession {
             connection,
+            shared,
             role,
             tls,
             state: State::Connected,

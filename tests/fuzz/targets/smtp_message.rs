@@ -43,6 +43,7 @@ fn take_in<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<(Vec<u8>, u64),
         received_max: 2,
         removed_fields: &["Bcc", "Resent-Bcc"],
         strict_newlines: true,
+        signed: false,
         delivered_to: vec!["a@b.test".to_owned()],
     };
     WORLD.runtime.block_on(async {
