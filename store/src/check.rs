@@ -32,6 +32,14 @@ pub struct Progress {
 /// Rules that one query can check: a sentence, and a query that gives a row for each breach.
 const RULES: &[(&str, &str)] = &[
     (
+        "sts_policy: it expires before it was fetched",
+        "SELECT domain FROM sts_policy WHERE expires < fetched",
+    ),
+    (
+        "tls_session: it was counted less than once",
+        "SELECT day || '/' || domain FROM tls_session WHERE count < 1",
+    ),
+    (
         "mailbox: its counters (messages, unseen, deleted, size) differ from its entries",
         "SELECT mailbox.account || '/' || name FROM mailbox LEFT JOIN
             (SELECT mailbox AS id, count(*) AS n, sum(flags & 1 = 0) AS u, sum(flags & 8 <> 0) AS d, sum(size) AS s

@@ -43,6 +43,7 @@ mod secret;
 mod snapshot;
 mod sweep;
 mod timestamp;
+mod transport;
 mod turn;
 mod writer;
 
@@ -82,6 +83,9 @@ pub use queue::{
 };
 pub use snapshot::{Snapshot, SnapshotMode};
 pub use timestamp::Timestamp;
+pub use transport::host_tls::{HostTls, TlsSeen};
+pub use transport::sts_policy::StsPolicy;
+pub use transport::tls_session::{Day, TlsPolicy, TlsSessionFailure, TlsSessions};
 
 use crate::feed::Feed;
 use crate::identity::MessageIds;
