@@ -1,15 +1,19 @@
 //! What went wrong, what to do next, and the exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::Value;
 
-/// The exit codes, as `mailctl --help` documents them. 2 is the command line's own (wrong usage).
+/// The exit codes, as `mailctl --help` documents them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// 1: it did not work, for a reason that the text tells.
     Failed,
+    /// 2: options that do not go together.
+    Usage,
     /// 3: nothing has that name.
     NotFound,
     /// 4: it exists already, or is in the way.
@@ -28,6 +32,7 @@ impl Kind {
     fn exit_code(self) -> u8 {
         match self {
             Kind::Failed => 1,
+            Kind::Usage => 2,
             Kind::NotFound => 3,
             Kind::Conflict => 4,
             Kind::Configuration => 5,
@@ -45,6 +50,7 @@ pub struct Failure {
     kind: Kind,
     text: String,
     next: Option<String>,
+    findings: Option<Value>,
 }
 
 /// What a command comes to.
@@ -57,6 +63,7 @@ impl Failure {
             kind,
             text: text.into(),
             next: None,
+            findings: None,
         }
     }
 
@@ -72,6 +79,13 @@ impl Failure {
         self
     }
 
+    /// What was found, for programs: printed to standard output as JSON in place of the words.
+    #[must_use]
+    pub fn findings(mut self, findings: Value) -> Self {
+        self.findings = Some(findings);
+        self
+    }
+
     /// Says what was being done when it failed.
     #[must_use]
     pub fn during(mut self, what: &str) -> Self {
@@ -79,9 +93,12 @@ impl Failure {
         self
     }
 
-    /// Prints it to standard error.
+    /// Prints it to standard error, what was found as JSON to standard output.
     pub fn print(&self, json: bool) -> ExitCode {
-        if json {
+        if let Some(findings) = self.findings.as_ref().filter(|_| json) {
+            // A reader that goes away is told by the exit code.
+            let _ = writeln!(std::io::stdout(), "{findings:#}");
+        } else if json {
             eprintln!(
                 "{}",
                 serde_json::json!({ "error": self.text, "kind": self.kind, "next": self.next })

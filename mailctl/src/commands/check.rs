@@ -2,18 +2,12 @@
 
 use std::io::{self, IsTerminal as _};
 
-use serde::Serialize;
+use serde_json::json;
 use store::Progress;
 
 use crate::answer::Answer;
 use crate::fail::{Failure, Kind, Outcome};
 use crate::office::Office;
-
-/// The result as it is printed.
-#[derive(Serialize)]
-struct Clean {
-    faults: [&'static str; 0],
-}
 
 /// Runs `check`; progress goes to a terminal's standard error.
 pub async fn run(office: &Office) -> Outcome<Answer> {
@@ -29,18 +23,19 @@ pub async fn run(office: &Office) -> Outcome<Answer> {
     if watched {
         eprintln!();
     }
+    let faults: Vec<String> = faults.into_iter().map(|fault| fault.0).collect();
+    let findings = json!({ "faults": faults });
     if faults.is_empty() {
-        let clean = serde_json::json!(Clean { faults: [] });
-        return Ok(Answer::done("The store is in order.", clean));
+        return Ok(Answer::done("The store is in order.", findings));
     }
-    let lines: Vec<String> = faults.iter().map(|fault| fault.0.clone()).collect();
     let text = format!(
         "the store has {} faults:\n  {}",
-        lines.len(),
-        lines.join("\n  ")
+        faults.len(),
+        faults.join("\n  ")
     );
     Err(Failure::new(Kind::Faulty, text)
-        .next("Stop the daemons and keep a copy of the data directory before anything else."))
+        .next("Stop the daemons and keep a copy of the data directory before anything else.")
+        .findings(findings))
 }
 
 fn show(progress: Progress) {
