@@ -1,6 +1,6 @@
 //! The command line as it is typed. What it means is in [`crate::commands`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -36,12 +36,21 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG_FILE)]
-    pub config: PathBuf,
+    /// The configuration file [default: /etc/pennyblack/pennyblack.toml]
+    #[arg(long = "config", global = true, value_name = "FILE")]
+    pub named_config: Option<PathBuf>,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+impl Global {
+    /// The configuration file: the one that was named, or the usual one.
+    pub fn config(&self) -> &Path {
+        self.named_config
+            .as_deref()
+            .unwrap_or(Path::new(CONFIG_FILE))
+    }
 }
 
 /// The commands.
@@ -500,7 +509,7 @@ mod tests {
             Cli::try_parse_from(["mailctl", "account", "list", "--json", "--config", "x.toml"])
                 .expect("parses");
         assert!(cli.global.json);
-        assert_eq!(cli.global.config, PathBuf::from("x.toml"));
+        assert_eq!(cli.global.config(), Path::new("x.toml"));
     }
 
     #[test]

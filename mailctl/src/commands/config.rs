@@ -11,12 +11,12 @@ use crate::office::load_config;
 
 /// Runs a `config` command.
 pub fn run(command: &Config, global: &Global) -> Outcome<Answer> {
-    let config = load_config(&global.config)?;
+    let config = load_config(global.config())?;
     Ok(match command {
         Config::Check => {
             check_certificates(&config)?;
-            let json = json!({ "config": global.config, "valid": true });
-            Answer::done(format!("{} is right.", global.config.display()), json)
+            let json = json!({ "config": global.config(), "valid": true });
+            Answer::done(format!("{} is right.", global.config().display()), json)
         }
         Config::Show => Answer::text(config.render(), json!(config)),
     })

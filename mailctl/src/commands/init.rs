@@ -37,7 +37,7 @@ struct Plan {
 
 /// Runs `init`.
 pub fn run(options: &Init, global: &Global) -> Outcome<Answer> {
-    let (config, text) = match global.config.exists() {
+    let (config, text) = match global.config().exists() {
         true => (existing_config(options, global)?, None),
         false => new_config(options, global).map(|(config, text)| (config, Some(text)))?,
     };
@@ -53,7 +53,7 @@ pub fn run(options: &Init, global: &Global) -> Outcome<Answer> {
     };
     make_data_dir(&plan.config.data_dir, &options.owner)?;
     if let Some(text) = &plan.text {
-        write_config(&global.config, text)?;
+        write_config(global.config(), text)?;
     }
     owner::become_owner_of(&plan.config.data_dir)?;
     runtime()?.block_on(fill(&plan))?;
@@ -62,12 +62,12 @@ pub fn run(options: &Init, global: &Global) -> Outcome<Answer> {
 
 /// A configuration that somebody wrote by hand is used as it is, if its store is still to be made.
 fn existing_config(options: &Init, global: &Global) -> Outcome<Config> {
-    let config = load_config(&global.config)?;
+    let config = load_config(global.config())?;
     let conflict = |text: String| Failure::new(Kind::Conflict, text);
     if config.store_path().exists() {
         let text = format!(
             "{} and the store that it names are there already; nothing was changed",
-            global.config.display()
+            global.config().display()
         );
         return Err(
             conflict(text).next("`mailctl domain add` and `mailctl account add` go on from here.")
@@ -76,7 +76,7 @@ fn existing_config(options: &Init, global: &Global) -> Outcome<Config> {
     if options.hostname.is_some() || options.data_dir.is_some() {
         let text = format!(
             "{} is there already, and says what --hostname and --data-dir would say",
-            global.config.display()
+            global.config().display()
         );
         return Err(
             conflict(text).next("Leave these options out, or name another file with --config.")
@@ -103,7 +103,7 @@ fn new_config(options: &Init, global: &Global) -> Outcome<(Config, String)> {
     let text = TEMPLATE
         .replace("@hostname@", &hostname)
         .replace("@data_dir@", &toml_string(&data_dir));
-    let config = Config::parse(&global.config, &text);
+    let config = Config::parse(global.config(), &text);
     let config = config.map_err(|faults| Failure::new(Kind::Configuration, faults.to_string()))?;
     Ok((config, text))
 }
@@ -221,7 +221,7 @@ async fn fill(plan: &Plan) -> Outcome<()> {
 }
 
 fn answer(plan: &Plan, global: &Global) -> Answer {
-    let config = global.config.display();
+    let config = global.config().display();
     let mut lines = vec![format!(
         "The configuration is {config}, the mail will lie in {}.",
         plan.config.data_dir.display()
@@ -238,7 +238,7 @@ fn answer(plan: &Plan, global: &Global) -> Answer {
     }
     lines.push(format!("Next: read {config}, then start smtpd, imapd and pop3d (`mailctl --config {config} serve smtpd`)."));
     let json = json!({
-        "config": global.config,
+        "config": global.config(),
         "data_dir": plan.config.data_dir,
         "domain": plan.domain,
         "account": plan.account.as_ref().map(|(address, _)| address.as_str()),

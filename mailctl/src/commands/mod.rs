@@ -55,7 +55,7 @@ pub fn runtime() -> Outcome<Runtime> {
 
 fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
     runtime()?.block_on(async {
-        let office = Office::open(&global.config).await?;
+        let office = Office::open(global.config()).await?;
         match command {
             Command::Domain(command) => domain::run(command, &office).await,
             Command::Account(command) => account::run(command, &office).await,

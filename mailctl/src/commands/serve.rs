@@ -17,7 +17,7 @@ pub fn run(options: &Serve, global: &Global) -> Outcome<Answer> {
     if options.until_stdin_ends {
         stop_when_stdin_ends()?;
     }
-    let config = &global.config;
+    let config = global.config();
     let (name, code) = match options.daemon {
         Daemon::Smtpd => ("smtpd", service::start(&smtpd::PROGRAM, config, smtpd::run)),
         Daemon::Imapd => ("imapd", service::start(&imapd::PROGRAM, config, imapd::run)),

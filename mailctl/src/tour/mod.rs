@@ -28,10 +28,17 @@ use self::steps::Steps;
 use crate::answer::Answer;
 use crate::cli::{Global, Try};
 use crate::commands::runtime;
-use crate::fail::{Failure, Outcome};
+use crate::fail::{Failure, Kind, Outcome};
 
 /// Runs `try`.
 pub fn run(options: &Try, global: &Global) -> Outcome<Answer> {
+    if global.named_config.is_some() {
+        return Err(
+            Failure::new(Kind::Usage, "`try` writes its own configuration").next(
+                "Leave --config out. With --dir DIR everything is kept, and the configuration is DIR/pennyblack.toml.",
+            ),
+        );
+    }
     let place = Place::choose(options.dir.clone())?;
     let outcome = runtime()?.block_on(tour(place.path(), options, global));
     place.leave(outcome.is_ok());

@@ -88,6 +88,17 @@ fn a_message_arrives_and_the_directory_can_be_used_again() {
 }
 
 #[test]
+fn a_configuration_of_ones_own_is_refused_and_not_ignored() {
+    let scratch = Scratch::with_alice();
+    let config = scratch.path("pennyblack.toml").display().to_string();
+    let dir = scratch.path("tour").display().to_string();
+    let run = scratch.run(&["try", "--exit", "--dir", &dir, "--config", &config]);
+    assert_eq!(run.code, 2, "{}", run.err);
+    assert!(run.err.contains("--dir"), "{}", run.err);
+    assert!(!scratch.path("tour").exists());
+}
+
+#[test]
 fn a_daemon_that_dies_is_started_again_and_none_outlives_mailctl() {
     let scratch = Scratch::empty();
     let base_port = base_port(2);
