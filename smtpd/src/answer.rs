@@ -40,7 +40,10 @@ pub enum Answer {
     /// NOOP.
     Nothing,
     /// HELP.
-    Help,
+    Help {
+        /// What can be said here.
+        commands: Vec<&'static str>,
+    },
     /// VRFY.
     CannotVerify,
     /// QUIT.
@@ -74,7 +77,10 @@ impl Answer {
             Answer::Accepted { id } => Reply::new(250, (0, 0), format!("Accepted as {id}")),
             Answer::Reset => Reply::new(250, (0, 0), "Reset"),
             Answer::Nothing => Reply::new(250, (0, 0), "Ok"),
-            Answer::Help => help(),
+            Answer::Help { commands } => {
+                Reply::new(214, (0, 0), format!("Commands: {}", commands.join(" ")))
+                    .line("See RFC 5321; questions go to postmaster")
+            }
             Answer::CannotVerify => Reply::new(252, (1, 5), "Cannot verify, try RCPT"),
             Answer::Goodbye => Reply::new(221, (0, 0), format!("{hostname} closing connection")),
             Answer::ReadyForTls => Reply::new(220, (0, 0), "Ready to start TLS"),
@@ -91,13 +97,4 @@ impl Answer {
             _ => Next::Continue,
         }
     }
-}
-
-fn help() -> Reply {
-    Reply::new(
-        214,
-        (0, 0),
-        "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY EXPN HELP STARTTLS AUTH",
-    )
-    .line("See RFC 5321; questions go to postmaster")
 }

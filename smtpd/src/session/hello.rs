@@ -67,6 +67,22 @@ impl SmtpSession {
         lines
     }
 
+    /// The commands that HELP lists: what is not offered here is not among them.
+    pub(super) fn commands(&self) -> Vec<&'static str> {
+        let mut commands = vec![
+            "EHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
+            "HELP",
+        ];
+        if self.tls.is_none() && self.connection.starttls_offered() {
+            commands.push("STARTTLS");
+        }
+        if !self.mechanisms().is_empty() {
+            commands.push("AUTH");
+        }
+        commands.retain(|command| !self.is_hidden(command));
+        commands
+    }
+
     fn is_hidden(&self, line: &str) -> bool {
         let keyword = line.split(' ').next().unwrap_or(line);
         self.connection

@@ -103,7 +103,9 @@ impl SmtpSession {
             (Command::Vrfy, Ok(())) => Ok(Answer::CannotVerify),
             (Command::Expn, Ok(())) => Err(Reject::Expn),
             (Command::Noop, Ok(())) => Ok(Answer::Nothing),
-            (Command::Help, Ok(())) => Ok(Answer::Help),
+            (Command::Help, Ok(())) => Ok(Answer::Help {
+                commands: self.commands(),
+            }),
             (Command::Quit, Ok(())) => Ok(Answer::Goodbye),
         }
     }
