@@ -75,7 +75,6 @@ impl SmtpSession {
                 Ok(Answer::Challenge(octets))
             }
             Step::Done(identity) => {
-                tracing::info!(user = %identity.address, "logged in");
                 self.login = Some(identity);
                 Ok(Answer::LoggedIn)
             }

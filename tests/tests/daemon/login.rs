@@ -65,6 +65,24 @@ fn scram_works_with_and_without_channel_binding() {
 }
 
 #[test]
+fn a_login_is_one_line_of_the_log() {
+    let server = server("");
+    let mut link = greeted(&server, Listener::Submission);
+    link.send(
+        b"EHLO client.test\r\nAUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdAB0ZXN0cGFzcw==\r\nQUIT\r\n",
+    )
+    .unwrap();
+    while let Ok(line) = link.response(TIME) {
+        if line.starts_with(b"221") {
+            break;
+        }
+    }
+    server.logged(Daemon::Smtpd, &["logged in"]).unwrap();
+    let log = server.whole_log(Daemon::Smtpd);
+    assert_eq!(log.matches("logged in").count(), 1, "{log}");
+}
+
+#[test]
 fn scram_works_with_app_passwords_and_can_be_switched_off() {
     let server = Server::new().unwrap();
     server
