@@ -15,7 +15,9 @@ use tokio::time::timeout;
 use crate::deadline::Deadline;
 use crate::framing::{Found, Framer};
 use crate::input::Input;
-use crate::limits::{BODY_PROGRESS_OCTETS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX};
+use crate::limits::{
+    BODY_PROGRESS_OCTETS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX, STOP_LINGER_SECONDS_MAX,
+};
 use crate::output::{Disconnected, Output};
 use crate::sasl::revoked;
 use crate::session::{Farewell, Next, Session};
@@ -268,7 +270,10 @@ impl Link {
         {
             return;
         }
-        let limit = Duration::from_secs(FAREWELL_SECONDS_MAX);
+        let limit = Duration::from_secs(match end {
+            End::Farewell(Farewell::Shutdown) => STOP_LINGER_SECONDS_MAX,
+            _ => FAREWELL_SECONDS_MAX,
+        });
         let Some(stream) = self.output.stream() else {
             return;
         };

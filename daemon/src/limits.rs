@@ -15,6 +15,8 @@ pub const READ_OCTETS_MAX: usize = 64 * 1024;
 pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
 /// The farewell must be taken by the client within this time.
 pub const FAREWELL_SECONDS_MAX: u64 = 5;
+/// How long a stopping daemon waits for a client to close its side, after the farewell was sent.
+pub const STOP_LINGER_SECONDS_MAX: u64 = 1;
 /// The PROXY header must come within this time.
 pub const PROXY_SECONDS_MAX: u64 = 5;
 /// A PROXY version 1 line (the specification's own limit, with its CRLF).

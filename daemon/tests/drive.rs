@@ -5,10 +5,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemon::config::Config;
 use daemon::drive::{End, Report, Terms, drive, refuse};
+use daemon::limits::FAREWELL_SECONDS_MAX;
 use daemon::output::Output;
 use daemon::session::{Farewell, Frame, Framing, LineEnding, Next, Session};
 use daemon::stop::StopSource;
@@ -274,6 +275,19 @@ async fn a_stop_ends_idle_sessions_and_lets_a_body_finish() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     busy.send("y\r\n.\r\n").await;
     assert_eq!(busy.rest().await, "body 6 false\r\nfarewell shutdown\r\n");
+}
+
+#[tokio::test]
+async fn a_client_that_stays_does_not_hold_up_a_stop() {
+    let mut link = Link::new().await;
+    let began = Instant::now();
+    link.stop.stop();
+    link.expect("farewell shutdown\r\n").await;
+    // The client's end is open all the time.
+    let report = link.server.await.unwrap();
+    assert!(matches!(report.end, End::Farewell(Farewell::Shutdown)));
+    let farewell = Duration::from_secs(FAREWELL_SECONDS_MAX);
+    assert!(began.elapsed() < farewell, "it waited as for any client");
 }
 
 #[tokio::test]
