@@ -16,6 +16,7 @@ pub mod limits;
 mod listener;
 pub mod logs;
 pub mod output;
+pub mod packet;
 pub mod privilege;
 pub mod proxy;
 mod range;

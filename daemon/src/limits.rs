@@ -115,3 +115,13 @@ pub const MESSAGES_PER_CONNECTION: usize = 100;
 pub const CONNECTION_IDLE_SECONDS: u64 = 5;
 /// Default of `relay.returned_octets_max`.
 pub const RETURNED_OCTETS: u64 = 256 * 1024;
+/// Default of `milter.connect_seconds`.
+pub const MILTER_CONNECT_SECONDS: u64 = 5;
+/// Default of `milter.reply_seconds`.
+pub const MILTER_REPLY_SECONDS: u64 = 30;
+/// Default of `milter.message_seconds`: within what clients wait after the final dot (RFC 5321 §4.5.3.2.6: ten minutes).
+pub const MILTER_MESSAGE_SECONDS: u64 = 120;
+/// Default of `milter.message_octets`: 20 MiB. What is larger is hardly ever spam, and takes a filter long.
+pub const MILTER_MESSAGE_OCTETS: u64 = 20 * 1024 * 1024;
+/// A packet that another program sends us, without its length.
+pub const PACKET_OCTETS_MAX: usize = 64 * 1024;

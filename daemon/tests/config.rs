@@ -58,6 +58,10 @@ fn the_example_is_right_and_shows_the_defaults() {
     let mut explicit = parse(&lines.collect::<Vec<_>>().join("\n"));
     assert_eq!(explicit.tls.certificates.len(), 1);
     explicit.tls.certificates.clear();
+    let milter = "hostname = 'a.test'\ndata_dir = 'd'\n[[milter]]\naddress = 'inet:127.0.0.1:11332'\n\
+                  junk_header = 'X-Spam: Yes'";
+    assert_eq!(explicit.milter, parse(milter).milter);
+    explicit.milter.clear();
     assert!(explicit.dns.trust_anchor.take().is_some());
     explicit.auth.verifications = shown.auth.verifications;
     let routing = &mut explicit.relay.routing;
@@ -80,7 +84,8 @@ fn two_lines_are_enough() {
 fn what_is_shown_can_be_read_again() {
     let config = parse(
         "hostname = 'mail.example.test'\ndata_dir = '/srv/mail'\nproxy.trusted = ['10.0.0.0/8', '::1']\n\
-         tls.certificates = [{ chain = '/a', key = '/b' }]\n[smtpd]\nsubmission = []\nhide_extensions = ['chunking']\n",
+         tls.certificates = [{ chain = '/a', key = '/b' }]\n\
+         milter = [{ address = 'unix:/run/a.sock', junk_header = 'X-Spam: Yes', ports = ['incoming'] }]\n[smtpd]\nsubmission = []\nhide_extensions = ['chunking']\n",
     );
     assert_eq!(config.smtpd.hide_extensions, ["CHUNKING"]);
     assert_eq!(parse(&config.render()), config);

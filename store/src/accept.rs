@@ -47,6 +47,8 @@ pub struct Acceptance {
     pub relay_prefix: Vec<u8>,
     /// The sender's address is not shown to be his: he is never told what becomes of the message.
     pub forged: bool,
+    /// Recipients elsewhere wait for the administrator ([`crate::QueueAction::Release`]); why. `None`: they are tried at once.
+    pub held: Option<String>,
     /// From whom it came and what was found out about it: a line for the journal.
     pub origin: String,
 }
@@ -177,6 +179,15 @@ pub struct Accepted {
 }
 
 impl Store {
+    /// Notes that a message was taken and thrown away, as a filter wanted it. Nothing of it is kept.
+    pub async fn discard(&self, message: MessageId, origin: String) -> Result<()> {
+        self.write(move |tx| {
+            journal::record(tx.connection, message, Event::Accepted, &origin)?;
+            journal::record(tx.connection, message, Event::Discarded, "by a filter")
+        })
+        .await
+    }
+
     /// Takes responsibility for a message (RFC 5321 §6.1).
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted> {
         self.accept_with(acceptance, Vec::new()).await
@@ -288,6 +299,11 @@ fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
     let sender = acceptance.account.map_or(0, |account| account.0);
     for relay in &acceptance.relays {
         enqueue_recipient(tx, id, sender, relay)?;
+    }
+    if let Some(reason) = &acceptance.held {
+        let sql = "UPDATE relay SET state = 'held' WHERE message = ?1";
+        tx.connection.prepare_cached(sql)?.execute([id])?;
+        journal::record(tx.connection, id, Event::Held, reason)?;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ const TRACES_MAX: i64 = 100;
 pub enum Event {
     /// Taken from a client or made here.
     Accepted,
+    /// Thrown away, as a filter wanted it.
+    Discarded,
     /// Put into a mailbox here.
     Filed,
     /// Put into the queue for a recipient elsewhere.
@@ -46,8 +48,9 @@ pub enum Event {
 }
 
 impl Event {
-    const NAMES: [(Event, &'static str); 12] = [
+    const NAMES: [(Event, &'static str); 13] = [
         (Event::Accepted, "accepted"),
+        (Event::Discarded, "discarded"),
         (Event::Filed, "filed"),
         (Event::Queued, "queued"),
         (Event::Delivered, "delivered"),

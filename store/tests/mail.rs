@@ -93,6 +93,7 @@ fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
         relay_prefix: Vec::new(),
         tls: TlsDemand::ByPolicy,
         forged: false,
+        held: None,
         origin: "from a test".into(),
     }
 }

@@ -66,6 +66,7 @@ async fn acceptance(store: &Store, account: Option<AccountId>, relays: Vec<Relay
         relay_prefix: Vec::new(),
         tls: TlsDemand::ByPolicy,
         forged: false,
+        held: None,
         origin: "from a test, Message-ID <1@test>".into(),
     }
 }

@@ -6,6 +6,7 @@
 
 mod dns;
 mod fault;
+mod milter;
 mod network;
 mod read;
 mod relay;
@@ -20,6 +21,7 @@ use serde::{Serialize, Serializer};
 
 pub use dns::{Dns, NameServer};
 pub use fault::{Fault, Faults};
+pub use milter::{FieldMark, Milter, MilterPort, OnFailure, SocketName};
 pub use network::Network;
 pub use relay::Relay;
 pub use routing::{DomainRoute, IpFamilies, RouteTls, Routing, SmartHost};
@@ -49,6 +51,8 @@ pub struct Config {
     pub smtpd: Smtpd,
     /// Sending to other servers.
     pub relay: Relay,
+    /// Filters, in the order in which mail passes them.
+    pub milter: Vec<Milter>,
     /// IMAP.
     pub imapd: Imapd,
     /// POP3.

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::dns::dns;
 use super::fault::{Collector, Faults};
+use super::milter;
 use super::relay::relay;
 use super::section::Section;
 use super::{
@@ -61,6 +62,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         dns: dns(root.section("dns"), directory),
         smtpd: smtpd(root.section("smtpd")),
         relay: relay(root.section("relay"), directory),
+        milter: milter::milters(root.sections("milter", "{ address = \"inet:127.0.0.1:11332\" }")),
         imapd: imapd(root.section("imapd")),
         pop3d: pop3d(root.section("pop3d")),
     };
@@ -123,7 +125,7 @@ fn log(section: Section<'_>) -> Log {
 
 fn tls(section: Section<'_>, directory: &Path) -> Tls {
     let mut certificates = Vec::new();
-    for files in section.sections("certificates") {
+    for files in section.sections("certificates", "{ chain = \"…\", key = \"…\" }") {
         let advice = "a certificate has a `chain` and a `key`, both paths of PEM files";
         let chain = directory.join(files.required_text("chain", advice));
         let key = directory.join(files.required_text("key", advice));

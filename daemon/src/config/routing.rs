@@ -136,7 +136,10 @@ pub(super) fn routing(section: &Section<'_>, directory: &Path) -> Routing {
 
 fn routes(section: &Section<'_>, directory: &Path) -> Vec<DomainRoute> {
     let mut routes: Vec<DomainRoute> = Vec::new();
-    for entry in section.sections("route") {
+    for entry in section.sections(
+        "route",
+        "{ domain = \"example.org\", host = \"mail.example.org\" }",
+    ) {
         let advice =
             "the domain whose mail goes there, as in domain = \"example.org\" or \"*.example.org\"";
         let domain = entry.required_text("domain", advice).to_ascii_lowercase();

@@ -70,13 +70,9 @@ impl<'a> Section<'a> {
         self.value(key).is_some()
     }
 
-    /// The tables of the list `key`.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
-        let items = self.items(
-            key,
-            "a list of tables",
-            "as in [ { chain = \"…\", key = \"…\" } ]",
-        );
+    /// The tables of the list `key`; `example` is one of them.
+    pub(super) fn sections(&self, key: &'static str, example: &str) -> Vec<Section<'a>> {
+        let items = self.items(key, "a list of tables", &format!("as in [ {example} ]"));
         let mut sections = Vec::new();
         for item in items.unwrap_or_default() {
             match item.get_ref().as_table() {
@@ -87,7 +83,7 @@ impl<'a> Section<'a> {
                     asked: RefCell::default(),
                     faults: self.faults,
                 }),
-                None => self.wrong(item, key, "a table", "as in { chain = \"…\", key = \"…\" }"),
+                None => self.wrong(item, key, "a table", &format!("as in {example}")),
             }
         }
         sections
@@ -126,6 +122,20 @@ impl<'a> Section<'a> {
             self.refuse(key, format!("{error}"));
             default
         })
+    }
+
+    /// The same where there is no default.
+    pub(super) fn maybe_parsed<T: FromStr>(&self, key: &'static str) -> Option<T>
+    where
+        T::Err: Display,
+    {
+        match self.text(key)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(key, error);
+                None
+            }
+        }
     }
 
     /// One of several words.
