@@ -78,8 +78,28 @@ pub(crate) fn verify(prepared: &Secret, password_hash: &str) -> bool {
         .is_ok_and(|hash| Argon2id.verify_password(prepared.expose(), &hash).is_ok())
 }
 
-/// The keys of a prepared password.
+/// The keys of a prepared password that a server stores.
 pub(crate) fn scram_keys(prepared: &Secret, salt: &[u8], iterations: u32) -> ScramKeys {
+    let SaltedKeys {
+        stored_key,
+        server_key,
+        ..
+    } = salted_keys(prepared, salt, iterations);
+    ScramKeys {
+        stored_key,
+        server_key,
+    }
+}
+
+/// All keys that come of a password (RFC 5802 §3); the client's is as good as the password.
+pub(crate) struct SaltedKeys {
+    pub(crate) client_key: [u8; 32],
+    pub(crate) stored_key: [u8; 32],
+    pub(crate) server_key: [u8; 32],
+}
+
+/// Stretches a prepared password.
+pub(crate) fn salted_keys(prepared: &Secret, salt: &[u8], iterations: u32) -> SaltedKeys {
     let mut salted = [0; digest::SHA256_OUTPUT_LEN];
     let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
     pbkdf2::derive(
@@ -89,11 +109,11 @@ pub(crate) fn scram_keys(prepared: &Secret, salt: &[u8], iterations: u32) -> Scr
         prepared.expose(),
         &mut salted,
     );
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &salted);
-    let client_key = hmac::sign(&key, b"Client Key");
-    ScramKeys {
-        stored_key: sha256(client_key.as_ref()),
-        server_key: octets(hmac::sign(&key, b"Server Key").as_ref()),
+    let client_key = hmac_sha256(&salted, b"Client Key");
+    SaltedKeys {
+        stored_key: sha256(&client_key),
+        server_key: hmac_sha256(&salted, b"Server Key"),
+        client_key,
     }
 }
 

@@ -249,7 +249,7 @@ impl Link {
             Ok(accepted) => accepted.map_err(End::HandshakeFailed)?,
             Err(_) => return Err(End::HandshakeFailed(io::ErrorKind::TimedOut.into())),
         };
-        self.output.set_stream(Stream::Tls(Box::new(stream)));
+        self.output.set_stream(Stream::Tls(Box::new(stream.into())));
         session.tls_started(&info);
         self.revoked = None;
         self.tls = Some(info);

@@ -44,6 +44,10 @@ pub const USER_OCTETS_MAX: usize = 512;
 pub const PASSWORD_OCTETS_MAX: usize = 1024;
 /// Iterations of PBKDF2 for new SCRAM keys (RFC 7677 §4: at least 4096).
 pub const SCRAM_ITERATIONS: u32 = 10_000;
+/// The fewest iterations that we take from another server when we log in there (RFC 7677 §4).
+pub const SCRAM_ITERATIONS_MIN: u32 = 4096;
+/// The most: about a second of a core.
+pub const SCRAM_ITERATIONS_MAX: u32 = 2_000_000;
 /// Octets of a SCRAM salt.
 pub const SCRAM_SALT_OCTETS: usize = 16;
 /// How long a verified password is remembered in memory.

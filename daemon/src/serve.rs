@@ -239,7 +239,7 @@ where
             .await
             .map_err(|_| io::ErrorKind::TimedOut)??;
         connection.tls = Some(info);
-        Ok(Stream::Tls(Box::new(stream)))
+        Ok(Stream::Tls(Box::new(stream.into())))
     }
 
     /// Says so in the protocol's own words, where that costs no handshake and not too many are told already.

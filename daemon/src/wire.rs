@@ -1,4 +1,4 @@
-//! One connection as octets: plain or TLS, its two ends, and its name in the log.
+//! One connection as octets: plain or TLS, whoever made it, its two ends, and its name in the log.
 //!
 //! Reading and writing with deadlines is the session loop's business; this module knows no protocol.
 
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// The two ends of a connection, as the client sees them: behind a proxy, those that the PROXY header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! [`Authenticator::password`]. Failures are slowed down in here; a protocol only tells them.
 
 mod authenticator;
+pub mod client;
 mod exchange;
 pub mod plain;
 mod remember;

@@ -140,20 +140,20 @@ pub fn server_final(keys: &ScramKeys, auth_message: &str) -> String {
     )
 }
 
-fn text(message: &[u8]) -> Result<&str, Failure> {
+pub(super) fn text(message: &[u8]) -> Result<&str, Failure> {
     if message.len() > SASL_MESSAGE_OCTETS_MAX || message.contains(&0) {
         return Err(Failure::Malformed);
     }
     std::str::from_utf8(message).map_err(|_| Failure::Malformed)
 }
 
-fn attribute<'a>(attribute: Option<&'a str>, name: &str) -> Result<&'a str, Failure> {
+pub(super) fn attribute<'a>(attribute: Option<&'a str>, name: &str) -> Result<&'a str, Failure> {
     attribute
         .and_then(|attribute| attribute.strip_prefix(name))
         .ok_or(Failure::Malformed)
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, Failure> {
     STANDARD.decode(text).map_err(|_| Failure::Malformed)
 }
 
@@ -194,7 +194,7 @@ fn is_binding_name(name: &str) -> bool {
 }
 
 /// An optional extension, which we ignore: a letter, `=`, something. `m=` is not optional (RFC 5802 §5.1).
-fn is_extension(attribute: &str) -> bool {
+pub(super) fn is_extension(attribute: &str) -> bool {
     match attribute.as_bytes() {
         [letter, b'=', _, ..] => letter.is_ascii_alphabetic() && *letter != b'm',
         _ => false,
