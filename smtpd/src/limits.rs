@@ -117,3 +117,12 @@ pub const HOST_REPLY_LINES_MAX: usize = 100;
 
 /// A host's reply in all.
 pub const HOST_REPLY_OCTETS_MAX: usize = 16 << 10;
+
+/// How long a host that breaks off is listened to for its reason.
+pub const LAST_WORDS_SECONDS_MAX: u64 = 2;
+
+/// So much of a message is read from the store at once.
+pub const BODY_READ_OCTETS_MAX: u64 = 256 << 10;
+
+/// A line of a message without its line end (RFC 5322 §2.1.1, RFC 2045 §2.7).
+pub const TEXT_LINE_OCTETS_MAX: usize = 998;

@@ -38,6 +38,13 @@ pub enum ForwardPath {
 }
 
 impl Mailbox {
+    /// A whole address, without angle brackets.
+    pub fn parse(text: &str) -> Option<Mailbox> {
+        let mut cursor = Cursor::new(text);
+        let mailbox = parse_mailbox(&mut cursor)?;
+        cursor.at_end().then_some(mailbox)
+    }
+
     /// Whether it can be sent without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii() && self.host.is_ascii()

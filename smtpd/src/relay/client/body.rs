@@ -1,13 +1,16 @@
 //! The message of a transaction: where its octets come from.
 //!
-//! Read from the store piece by piece, never held whole. In front of the octets of the store stand those header fields that this
-//! copy alone bears (an ARC set, for one). Nothing is changed here.
+//! Read from the store piece by piece, never held whole; only its beginning is kept, which for most messages is all. In front of the octets
+//! of the store stand those header fields that this copy alone bears (an ARC set, for one). Nothing is changed here.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use store::mime::MessageIndex;
 use store::{MessageId, Store};
+use tokio::sync::OnceCell;
+
+use crate::limits::BODY_READ_OCTETS_MAX;
 
 /// A message to send.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct Body {
     /// Octets in the store.
     stored: u64,
     prefix: Bytes,
+    /// The first [`BODY_READ_OCTETS_MAX`] of the octets in the store.
+    beginning: OnceCell<Bytes>,
 }
 
 impl Body {
@@ -27,6 +32,7 @@ impl Body {
             message,
             stored: size,
             prefix: Bytes::new(),
+            beginning: OnceCell::new(),
         }
     }
 
@@ -51,11 +57,17 @@ impl Body {
     pub async fn read(&self, range: Range<u64>) -> store::Result<Bytes> {
         let prefix = self.prefix.len() as u64;
         if range.start < prefix {
-            let end = range.end.clamp(range.start, prefix);
-            return Ok(self.prefix.slice(range.start as usize..end as usize));
+            return Ok(clipped(&self.prefix, range));
         }
         let range = range.start - prefix..range.end.saturating_sub(prefix);
-        self.store.message_octets(self.message, range).await
+        if range.start >= BODY_READ_OCTETS_MAX {
+            return self.store.message_octets(self.message, range).await;
+        }
+        let first = || {
+            self.store
+                .message_octets(self.message, 0..BODY_READ_OCTETS_MAX)
+        };
+        Ok(clipped(self.beginning.get_or_try_init(first).await?, range))
     }
 
     /// The MIME index, for the octets as [`Body::read`] gives them.
@@ -66,4 +78,11 @@ impl Body {
         let index = self.store.message_index(self.message).await?;
         Ok(index.prepended(self.prefix.len() as u64))
     }
+}
+
+/// As much of the range as there is.
+fn clipped(octets: &Bytes, range: Range<u64>) -> Bytes {
+    let within = |place: u64| usize::try_from(place).map_or(octets.len(), |p| p.min(octets.len()));
+    let start = within(range.start);
+    octets.slice(start..within(range.end).max(start))
 }
