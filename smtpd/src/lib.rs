@@ -4,7 +4,7 @@
 //! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
-//! `reject` (every word that is said), `dns` (what names mean), `sign` (what vouches for our mail), `limits`.
+//! `reject` (every word that is said), `dns` (what names mean), `milter` (filters), `sign` (what vouches for our mail), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
 
@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod grammar;
 pub mod limits;
 pub mod message;
+pub mod milter;
 pub mod reject;
 pub mod relay;
 pub mod role;

@@ -22,6 +22,27 @@ pub const DOMAIN_OCTETS_MAX: usize = 255;
 /// A header section. RFC 5321 sets no limit; the largest of real mail have some hundred KiB of trace and recipients.
 pub const HEADER_OCTETS_MAX: usize = 1 << 20;
 
+/// A text in a packet to a filter: libmilter takes packets of 64 KiB less one octet, a field's name and value together.
+pub const MILTER_TEXT_OCTETS_MAX: usize = 64 * 1024 - 1 - 4 - MILTER_FIELD_NAME_OCTETS_MAX;
+
+/// The name of a header field that a filter adds. RFC 5322 §2.1.1 has lines of 998 octets; nobody has such names.
+pub const MILTER_FIELD_NAME_OCTETS_MAX: usize = 512;
+
+/// A part of the body in a packet to a filter (`MILTER_CHUNK_SIZE`).
+pub const MILTER_BODY_OCTETS: usize = 65_535;
+
+/// Macros that a filter may ask for at one step.
+pub const MILTER_MACROS_MAX: usize = 64;
+
+/// Lines of a refusal that are taken from a filter.
+pub const MILTER_REPLY_LINES_MAX: usize = 20;
+
+/// Changes that one filter may make in one message.
+pub const MILTER_CHANGES_MAX: usize = 1000;
+
+/// Packets that a filter may send to say that it is still at work, in one message.
+pub const MILTER_PROGRESS_MAX: usize = 10_000;
+
 /// `Delivered-To` fields that name one of our recipients: more is a loop. Not one, because people do
 /// resend messages to themselves with all their fields.
 pub const DELIVERED_TO_FIELDS_MAX: usize = 10;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::grammar::{PathKind, Reply, SyntaxError};
+use crate::milter::refusal::Refusal;
 
 /// Why a command was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,12 @@ pub enum Reject {
     HeaderOctets,
     /// The message has passed too many hosts, or too often this mailbox.
     MailLoop,
+    /// A filter refuses, in its own words.
+    Filter(Refusal),
+    /// A filter does not work now, and no mail is taken without it.
+    FilterUnavailable,
+    /// The same, and the operator wants mail refused for good then.
+    FilterMissing,
     /// The store cannot do it now.
     StoreUnavailable,
     /// Too many mistakes in one session.
@@ -197,6 +204,9 @@ impl Reject {
 
     /// The reply.
     pub fn reply(&self) -> Reply {
+        if let Reject::Filter(refusal) = self {
+            return refusal.reply();
+        }
         let Facts {
             code,
             enhanced,
@@ -354,6 +364,21 @@ impl Reject {
                 554,
                 (4, 6),
                 "Message is going in a circle",
+            ),
+            Reject::Filter(refusal) => facts(Policy, "filter", refusal.code(), (7, 0), "Refused"),
+            Reject::FilterUnavailable => facts(
+                Server,
+                "filter-unavailable",
+                451,
+                (3, 0),
+                "Temporary failure, try again later",
+            ),
+            Reject::FilterMissing => facts(
+                Server,
+                "filter-missing",
+                554,
+                (3, 0),
+                "Message cannot be checked",
             ),
             Reject::StoreUnavailable => facts(
                 Server,

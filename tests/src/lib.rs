@@ -4,6 +4,7 @@
 
 pub mod chat;
 pub mod client;
+pub mod filter;
 pub mod imap;
 pub mod internet;
 pub mod link;

@@ -20,6 +20,8 @@ use super::verdict::Verdict;
 use crate::envelope::{Delivery, Envelope, local_address};
 use crate::grammar::{Body, ReversePath};
 use crate::limits::JOURNAL_OCTETS_MAX;
+use crate::milter::Milters;
+use crate::milter::macros::Macros;
 use crate::reject::Reject;
 use crate::shared::Shared;
 use crate::sign::keyring::Signer;
@@ -38,35 +40,58 @@ pub struct Source<'a> {
     pub account: Option<AccountId>,
 }
 
+/// The filters of the session, and what they are told of this message.
+pub struct Filters<'a> {
+    /// The filters.
+    pub milters: &'a mut Milters,
+    /// What is known, without the queue id.
+    pub macros: Macros,
+}
+
+impl Filters<'_> {
+    async fn check(&mut self, message: &mut Message, verdict: &mut Verdict) -> Result<(), Reject> {
+        self.macros.set("i", message.draft.id().printed());
+        self.milters.check(&self.macros, message, verdict).await
+    }
+}
+
 /// Takes responsibility for the message; gives the queue id.
 pub async fn deliver(
     shared: &Shared,
     store: &Store,
     source: Source<'_>,
     envelope: Envelope,
-    message: Message,
+    mut message: Message,
+    filters: &mut Filters<'_>,
 ) -> Result<MessageId, Reject> {
+    let id = message.draft.id().printed();
+    let date = date_now();
+    let mut verdict = Verdict::default();
+    if source.account.is_some() {
+        verdict.fields = missing_fields(&message.header, &id, source.hostname, &date);
+    }
+    // Checks add their verdicts here, one after the other; any of them may refuse.
+    filters.check(&mut message, &mut verdict).await?;
+
     let Message {
         mut draft,
         header,
         digests,
     } = message;
-    // Checks add their verdicts here, one after the other; any of them may refuse.
-    let verdict = Verdict::default();
-    let id = draft.id().printed();
-    let date = date_now();
-
-    let mut fields = verdict.fields.clone();
-    if let Some(account) = source.account {
-        fields += &missing_fields(&header, &id, source.hostname, &date);
-        if let Some(domain) = signing_domain(store, account, &envelope, &header).await? {
-            let signers = shared.keyring.signers(store, &domain).await;
-            let signers = signers.map_err(failed)?;
-            fields.insert_str(0, &signed(&signers, &header.below(&fields), digests));
-        }
+    let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
+    if verdict.discard {
+        store.discard(draft.id(), origin).await.map_err(failed)?;
+        return Ok(draft.id());
+    }
+    let mut fields = std::mem::take(&mut verdict.fields);
+    if let Some(account) = source.account
+        && let Some(domain) = signing_domain(store, account, &envelope, &header).await?
+    {
+        let signers = shared.keyring.signers(store, &domain).await;
+        let signers = signers.map_err(failed)?;
+        fields.insert_str(0, &signed(&signers, &header.below(&fields), digests));
     }
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
-    let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let message = draft.seal().await.map_err(failed)?;
     let accepted = store
@@ -178,6 +203,7 @@ fn acceptance(
         relay_prefix: Vec::new(),
         tls: TlsDemand::ByPolicy,
         forged: verdict.forged,
+        held: verdict.quarantine.clone(),
         origin,
     }
 }

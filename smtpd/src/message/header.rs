@@ -37,9 +37,9 @@ pub enum Progress {
 }
 
 /// A complete header section: fields with their line ends, without the empty line that separates it from the body.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    octets: Vec<u8>,
+    pub(super) octets: Vec<u8>,
 }
 
 impl HeaderReader {
@@ -114,6 +114,11 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// All of it, with folds and line end.
+    pub fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
     /// Whether it has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
         field_name(self.octets).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))

@@ -62,6 +62,18 @@ pub struct Message {
     pub digests: BodyDigests,
 }
 
+impl Message {
+    /// Puts another header section in the place of this one.
+    ///
+    /// # Errors
+    /// The message becomes too big.
+    pub fn replace_header(&mut self, header: Header) -> Result<(), Reject> {
+        self.draft.set_header(header.octets()).map_err(refusal)?;
+        self.header = header;
+        Ok(())
+    }
+}
+
 /// The client sends without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overrun;

@@ -13,6 +13,7 @@ pub mod author;
 pub mod compose;
 pub mod delivery;
 pub mod digest;
+pub mod edit;
 pub mod header;
 pub mod intake;
 pub mod trace;

@@ -13,6 +13,10 @@ pub struct Verdict {
     pub fields: String,
     /// The message is filed in Junk instead of INBOX.
     pub junk: bool,
+    /// The message is kept apart, why: its copies here are filed in Junk, and those for elsewhere wait for the administrator.
+    pub quarantine: Option<String>,
+    /// The message is accepted and thrown away: a filter wants that.
+    pub discard: bool,
     /// What was found, for journal and log: words without line ends, such as `spf=pass`.
     pub findings: Vec<String>,
     /// The sender's address is shown to be forged, or may be: nobody is told when this message cannot be delivered.
@@ -24,6 +28,8 @@ impl Verdict {
     pub fn add(&mut self, later: Verdict) {
         self.fields.insert_str(0, &later.fields);
         self.junk |= later.junk;
+        self.discard |= later.discard;
+        self.quarantine = self.quarantine.take().or(later.quarantine);
         self.forged |= later.forged;
         self.findings.extend(later.findings);
     }
@@ -47,7 +53,7 @@ mod tests {
             fields: fields.into(),
             junk,
             findings: vec![format!("x={junk}")],
-            forged: false,
+            ..Verdict::default()
         };
         let mut whole = Verdict::default();
         assert_eq!(whole.told(), "");

@@ -15,7 +15,7 @@ use crate::envelope::Envelope;
 use crate::grammar::Body;
 use crate::limits::DISCARD_OCTETS_MAX;
 use crate::message::compose::{NOT_RECEIVED, NOT_SUBMITTED};
-use crate::message::delivery::{Source, deliver};
+use crate::message::delivery::{Filters, Source, deliver};
 use crate::message::intake::{Intake, Overrun, Rules};
 use crate::reject::{Reject, Sequence};
 
@@ -181,15 +181,24 @@ impl SmtpSession {
         let recipients = envelope.deliveries.len() + envelope.relays.len();
         let sender = envelope.reverse_path();
         let message = intake.finish().await?;
-        let id = deliver(
+        let macros = self.macros(&envelope.client, &envelope.sender);
+        // Taken out so that the session can be read meanwhile.
+        let mut milters = std::mem::take(&mut self.milters);
+        let mut filters = Filters {
+            milters: &mut milters,
+            macros,
+        };
+        let delivered = deliver(
             &self.shared,
             &self.connection.service.store,
             self.source(),
             envelope,
             message,
+            &mut filters,
         )
-        .await?
-        .printed();
+        .await;
+        self.milters = milters;
+        let id = delivered?.printed();
         tracing::info!(%id, from = sender, recipients, octets, "accepted");
         metrics::counter!("smtp_messages_total").increment(1);
         metrics::counter!("smtp_message_octets_total").increment(octets);

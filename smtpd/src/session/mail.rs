@@ -9,6 +9,7 @@ use std::time::Duration;
 use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
+use super::filter::filter_recipient;
 use super::state::State;
 use crate::answer::Answer;
 use crate::envelope::{Envelope, local_address, written};
@@ -35,8 +36,10 @@ impl SmtpSession {
         let State::Greeted(client) = &self.state else {
             return Err(Sequence::HelloFirst.into());
         };
+        let client = client.clone();
+        self.filter_mail(&client, &from, &parameters).await?;
         self.tally.mails += 1;
-        self.state = State::Mail(Box::new(Envelope::new(client.clone(), from, parameters)));
+        self.state = State::Mail(Box::new(Envelope::new(client, from, parameters)));
         Ok(Answer::SenderOk)
     }
 
@@ -71,26 +74,23 @@ impl SmtpSession {
         if !to.is_ascii() && !envelope.parameters.utf8 {
             return Err(SyntaxError::NeedsUtf8(PathKind::Forward).into());
         }
-        let resolution = resolve(&self.connection.service.store, &to).await?;
-        match resolution {
+        let schedule = schedule(&self.connection.config.relay);
+        let (accounts, relays) = match resolve(&self.connection.service.store, &to).await? {
             Resolution::Resolved { accounts, remotes } => {
                 check_room(&accounts, envelope.parameters.size)?;
-                let schedule = schedule(&self.connection.config.relay);
-                let relays = remotes
-                    .iter()
-                    .map(|remote| forward(remote, schedule))
-                    .collect();
-                envelope.add(to, accounts, relays)?;
+                let relays = remotes.iter().map(|remote| forward(remote, schedule));
+                (accounts, relays.collect())
             }
             Resolution::NotLocal if self.login.is_some() => {
-                let schedule = schedule(&self.connection.config.relay);
                 let relay = relay(&to, schedule).ok_or(SyntaxError::Path(PathKind::Forward))?;
-                envelope.add(to, Vec::new(), vec![relay])?;
+                (Vec::new(), vec![relay])
             }
             Resolution::NotLocal => return Err(Reject::RelayDenied),
             Resolution::Unknown => return Err(Reject::MailboxUnknown),
             Resolution::Loop => return Err(Reject::AliasLoop),
-        }
+        };
+        filter_recipient(&mut self.milters, &to).await?;
+        envelope.add(to, accounts, relays)?;
         Ok(Answer::RecipientOk)
     }
 }

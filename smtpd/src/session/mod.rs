@@ -11,6 +11,7 @@
 
 mod auth;
 mod data;
+mod filter;
 mod gate;
 mod hello;
 mod mail;
@@ -28,6 +29,7 @@ use daemon::wire::TlsInfo;
 use crate::answer::Answer;
 use crate::grammar::{Command, Reply, parse_command};
 use crate::limits::{AUTH_LINE_OCTETS_MAX, COMMAND_OCTETS_MAX, COMMANDS_MAX};
+use crate::milter::Milters;
 use crate::reject::{Reject, Sequence};
 use crate::role::Role;
 use crate::shared::Shared;
@@ -42,6 +44,7 @@ pub struct SmtpSession {
     state: State,
     /// Who has logged in. Outlives EHLO and RSET, not STARTTLS.
     login: Option<Identity>,
+    milters: Milters,
     tally: Tally,
 }
 
@@ -67,7 +70,9 @@ impl SmtpSession {
     pub fn new(connection: Connection, shared: Arc<Shared>) -> SmtpSession {
         let role = Role::of(connection.listener);
         let tls = connection.tls.clone();
+        let milters = Milters::new(&connection.config, role);
         SmtpSession {
+            milters,
             connection,
             shared,
             role,
@@ -106,7 +111,10 @@ impl SmtpSession {
             (Command::Help, Ok(())) => Ok(Answer::Help {
                 commands: self.commands(),
             }),
-            (Command::Quit, Ok(())) => Ok(Answer::Goodbye),
+            (Command::Quit, Ok(())) => {
+                self.milters.quit().await;
+                Ok(Answer::Goodbye)
+            }
         }
     }
 
