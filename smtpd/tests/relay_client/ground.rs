@@ -50,6 +50,7 @@ impl Ground {
                 relay_prefix: Vec::new(),
                 tls: TlsDemand::ByPolicy,
                 forged: false,
+                held: None,
                 origin: "test".into(),
             })
             .await
