@@ -147,3 +147,50 @@ pub const BODY_READ_OCTETS_MAX: u64 = 256 << 10;
 
 /// A line of a message without its line end (RFC 5322 §2.1.1, RFC 2045 §2.7).
 pub const TEXT_LINE_OCTETS_MAX: usize = 998;
+/// Hosts of a domain that are tried in one attempt (RFC 5321 §5.1: a limit is allowed).
+pub const HOSTS_MAX: usize = 20;
+
+/// Addresses of a host that are tried (RFC 5321 §5.1: at least two).
+pub const HOST_ADDRESSES_MAX: usize = 8;
+
+/// The password of a smart host, with what surrounds it in its file.
+pub const PASSWORD_OCTETS_MAX: u64 = 4096;
+
+/// How long a host that did TLS before is given mail under TLS alone, from the first time that it does not: long enough that an attack
+/// on the way must last, short enough that no mail expires because a host has given TLS up.
+pub const TLS_PATIENCE_SECONDS: i64 = 12 * 3600;
+
+/// An MTA-STS policy file (RFC 8461 §3.3 suggests 64 KiB).
+pub const STS_POLICY_OCTETS_MAX: usize = 64 << 10;
+
+/// MX patterns of an MTA-STS policy that are looked at.
+pub const STS_PATTERNS_MAX: usize = 100;
+
+/// How long an MTA-STS policy holds at most (RFC 8461 §3.2: 31557600).
+pub const STS_AGE_SECONDS_MAX: i64 = 31_557_600;
+
+/// How long the fetch of an MTA-STS policy may take in all (RFC 8461 §3.3 suggests a minute).
+pub const STS_FETCH_SECONDS_MAX: u64 = 30;
+
+/// Fetches of MTA-STS policies at the same time.
+pub const STS_FETCHES_MAX: usize = 8;
+
+/// After a failed fetch there is no other for so long (RFC 8461 §3.3: at least five minutes).
+pub const STS_RETRY_SECONDS: u64 = 5 * 60;
+
+/// Domains whose failed fetches are remembered.
+pub const STS_FAILURES_MAX: usize = 1024;
+
+/// Policies older than this are fetched anew, used or not (RFC 8461 §10.2: at least daily).
+pub const STS_REFRESH_SECONDS: i64 = 24 * 3600;
+
+/// Policies that are fetched anew in one round, and seconds between rounds.
+pub const STS_REFRESH_BATCH: u32 = 100;
+/// Seconds between two rounds.
+pub const STS_REFRESH_ROUND_SECONDS: u64 = 3600;
+
+/// Seconds for which counts and memories of TLS are gathered before they are written.
+pub const TLS_COUNTS_SECONDS: u64 = 5;
+
+/// Different counts and memories that wait to be written; what is more is lost, for reports are not worth memory without end.
+pub const TLS_COUNTS_MAX: usize = 10_000;

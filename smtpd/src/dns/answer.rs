@@ -20,6 +20,8 @@ pub struct Answer<T> {
     pub name_exists: bool,
     /// The name that the records stand at, if aliases (CNAME) lead there from the one that was asked for.
     pub alias_of: Option<String>,
+    /// True if the first of those aliases is secure, even if what it leads to is not (RFC 7672 §2.2.2).
+    pub alias_secure: bool,
 }
 
 /// A mail exchanger (RFC 1035 §3.3.9).
@@ -79,17 +81,23 @@ impl<T> Answer<T> {
                 .collect(),
             secure: relevant().all(|record| record.proof == Proof::Secure),
             name_exists: true,
+            alias_secure: relevant().any(|record| {
+                record.record_type() == RecordType::CNAME
+                    && record.name == *name
+                    && record.proof == Proof::Secure
+            }),
             alias_of: (owner != *name).then(|| host_name(&owner)),
         }
     }
 
     /// Nothing.
-    pub(super) fn absent(name_exists: bool, secure: bool) -> Answer<T> {
+    pub(crate) fn absent(name_exists: bool, secure: bool) -> Answer<T> {
         Answer {
             records: Vec::new(),
             secure,
             name_exists,
             alias_of: None,
+            alias_secure: false,
         }
     }
 }
