@@ -349,11 +349,11 @@ struct Trusting(Arc<rustls::crypto::CryptoProvider>);
 impl rustls::client::danger::ServerCertVerifier for Trusting {
     fn verify_server_cert(
         &self,
-        _: &rustls_pki_types::CertificateDer<'_>,
-        _: &[rustls_pki_types::CertificateDer<'_>],
-        _: &rustls_pki_types::ServerName<'_>,
+        _: &rustls::pki_types::CertificateDer<'_>,
+        _: &[rustls::pki_types::CertificateDer<'_>],
+        _: &rustls::pki_types::ServerName<'_>,
         _: &[u8],
-        _: rustls_pki_types::UnixTime,
+        _: rustls::pki_types::UnixTime,
     ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
         Ok(rustls::client::danger::ServerCertVerified::assertion())
     }
@@ -361,7 +361,7 @@ impl rustls::client::danger::ServerCertVerifier for Trusting {
     fn verify_tls12_signature(
         &self,
         message: &[u8],
-        certificate: &rustls_pki_types::CertificateDer<'_>,
+        certificate: &rustls::pki_types::CertificateDer<'_>,
         signature: &rustls::DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
         rustls::crypto::verify_tls12_signature(
@@ -375,7 +375,7 @@ impl rustls::client::danger::ServerCertVerifier for Trusting {
     fn verify_tls13_signature(
         &self,
         message: &[u8],
-        certificate: &rustls_pki_types::CertificateDer<'_>,
+        certificate: &rustls::pki_types::CertificateDer<'_>,
         signature: &rustls::DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
         rustls::crypto::verify_tls13_signature(
