@@ -1,7 +1,7 @@
 //! Writes strings: as an atom, quoted, or as a literal, whichever the grammar allows (RFC 3501 §4.3, §9).
 //!
 //! A quoted string holds no CR, LF, NUL or octet above 127; what has one of these goes out as a literal.
-//! NUL can stand nowhere: it is written as `?`. Never fails.
+//! NUL can stand nowhere: see [`literal_octets`]. Never fails.
 
 use super::cursor::is_atom_char;
 
@@ -61,13 +61,18 @@ pub fn literal_head(octets: u64, into: &mut Vec<u8>) {
     into.extend_from_slice(b"}\r\n");
 }
 
-/// Writes octets of a literal. Its length is already told, so a NUL is replaced and not removed.
+/// What is written for a NUL: no letter in US-ASCII, UTF-8 or ISO 8859, so that nobody takes it for text; Dovecot's
+/// choice, which clients know.
+const NUL_SUBSTITUTE: u8 = 0x80;
+
+/// Writes octets of a literal. A NUL may not be in it (RFC 3501 §9, CHAR8; RFC 9051 §4.3); the length is already told,
+/// so it is replaced and not removed.
 pub fn literal_octets(value: &[u8], into: &mut Vec<u8>) {
     let start = into.len();
     into.extend_from_slice(value);
     if memchr::memchr(0, value).is_some() {
         for octet in into.iter_mut().skip(start).filter(|octet| **octet == 0) {
-            *octet = b'?';
+            *octet = NUL_SUBSTITUTE;
         }
     }
 }
@@ -108,7 +113,9 @@ mod tests {
         assert_eq!(written(string, "a \"b\\"), "\"a \\\"b\\\\\"");
         assert_eq!(written(string, "a\r\nb"), "{4}\r\na\r\nb");
         assert_eq!(written(string, "é"), "{2}\r\né");
-        assert_eq!(written(literal, "a\0b"), "{3}\r\na?b");
+        let mut out = Vec::new();
+        literal(b"a\0b", &mut out);
+        assert_eq!(out, b"{3}\r\na\x80b");
     }
 
     #[test]
