@@ -12,8 +12,9 @@ use crate::limits::HEADER_OCTETS_MAX;
 
 /// Gathers octets until the header section is complete.
 ///
-/// It ends at the first empty line. A line that can be neither a field nor the continuation of one ends it too, and is the first
-/// line of the body: software disagrees about what such a line means, and after this everybody sees the same boundary.
+/// It ends at the first empty line. A line that can be neither a field nor the continuation of one belongs to the field before,
+/// as in the store's index: it is mostly the rest of a field that was folded badly. If the message begins with such a line
+/// there is no header section, and the body begins there.
 #[derive(Debug, Default)]
 pub struct HeaderReader {
     octets: Vec<u8>,
@@ -91,12 +92,12 @@ impl HeaderReader {
         )
     }
 
-    /// Whether the line from `line_start` to `line_end` is a field `name:`, or a continuation that has a field before it.
+    /// Whether the line from `line_start` to `line_end` is a field `name:`, or not empty and has a field before it.
     fn is_header_line(&self, line_end: usize) -> bool {
         let line = &self.octets[self.line_start..line_end];
-        match line.first() {
-            Some(b' ' | b'\t') => self.line_start > 0,
-            _ => field_name(line).is_some(),
+        match line {
+            b"\r\n" | b"\n" => false,
+            _ => self.line_start > 0 || begins_field(line),
         }
     }
 }
@@ -105,6 +106,11 @@ impl HeaderReader {
 fn field_name(line: &[u8]) -> Option<&[u8]> {
     let name = line[..memchr(b':', line)?].trim_ascii_end();
     (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(name)
+}
+
+/// Whether a line is the first of a field.
+fn begins_field(line: &[u8]) -> bool {
+    !matches!(line.first(), Some(b' ' | b'\t')) && field_name(line).is_some()
 }
 
 /// One field of a header section.
@@ -200,19 +206,19 @@ impl Header {
     }
 }
 
-/// Where the first field of `octets` ends: before the first line that is no continuation.
+/// Where the first field of `octets` ends: before the next line that begins one.
 fn field_end(octets: &[u8]) -> Option<usize> {
     if octets.is_empty() {
         return None;
     }
     let mut end = 0;
-    while let Some(length) = memchr(b'\n', &octets[end..]) {
-        end += length + 1;
-        if !matches!(octets.get(end), Some(b' ' | b'\t')) {
+    for line in octets.split_inclusive(|&octet| octet == b'\n') {
+        if end > 0 && begins_field(line) {
             return Some(end);
         }
+        end += line.len();
     }
-    Some(octets.len())
+    Some(end)
 }
 
 #[cfg(test)]
@@ -259,7 +265,11 @@ mod tests {
             ("", "", ""),
             ("\r\nbody", "", "\r\nbody"),
             ("hello\r\nA: 1\r\n", "", "\r\nhello\r\nA: 1\r\n"),
-            ("A: 1\r\nhello\r\n", "A: 1\r\n", "\r\nhello\r\n"),
+            (
+                "A: 1\r\nhello\r\nB: 2\r\n\r\nC: 3\r\n",
+                "A: 1\r\nhello\r\nB: 2\r\n",
+                "\r\nC: 3\r\n",
+            ),
             (" folded\r\nA: 1\r\n", "", "\r\n folded\r\nA: 1\r\n"),
         ];
         for (message, header, body) in table {
@@ -304,6 +314,9 @@ mod tests {
         let mut header = header("To: a\r\nBcc: b,\r\n c\r\nSubject: d\r\nbcc:\r\n");
         header.remove(&["Bcc", "Resent-Bcc"]);
         assert_eq!(header.octets(), b"To: a\r\nSubject: d\r\n");
+        let mut header = self::header("Bcc: b,\r\nc@d: e, f\r\ng\r\nSubject: h\r\n");
+        header.remove(&["Bcc", "c@d"]);
+        assert_eq!(header.octets(), b"Subject: h\r\n");
     }
 
     #[test]

@@ -231,7 +231,9 @@ impl MessageIndex {
         Some(part)
     }
 
-    /// The index of the same message with `octets` octets of complete header fields put in front of it.
+    /// The index of the same message with `octets` octets of complete header fields put in front of it. The
+    /// message begins with a field or with the empty line (smtpd puts that in front of one that has no header); what else
+    /// it began with would now be a line of the header.
     #[must_use]
     pub fn prepended(mut self, octets: u64) -> MessageIndex {
         self.size = self.size.saturating_add(octets);

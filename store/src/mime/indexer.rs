@@ -7,13 +7,15 @@
 //! ```text
 //!  ┌────────── delimiter: a new part ───────────┐
 //!  ▼                                            │
-//! Header ── blank line, or no header field ──► Body ── close delimiter ──► Body (epilogue)
+//! Header ────────── blank line ───────────────► Body ── close delimiter ──► Body (epilogue)
 //!  │                                            ▲
 //!  └── message/rfc822: the header of the message inside, and so on
 //! ```
 //!
 //! Broken messages, decided here:
-//! - A line that is no field ends the header and begins the body, as in Postfix and Python; an mbox `From ` line is skipped.
+//! - A line that is no field, after one that is, is in the header and means nothing, as in Dovecot: it is mostly the rest of
+//!   a field that was folded badly, and the fields behind it count. If the header begins with one, there is no header, and
+//!   the body begins there; an mbox `From ` line is skipped.
 //! - A boundary ends whatever is open inside of it, header or body. The innermost of two equal boundaries counts.
 //! - A boundary line is `--boundary`, perhaps `--`, then only white space. So no boundary is taken for a longer one.
 //! - A multipart without a usable boundary is `text/plain`, as in Dovecot.
@@ -49,6 +51,8 @@ pub struct Indexer {
     /// What the present line is was decided; its rest is still to come.
     inside_line: bool,
     in_header: bool,
+    /// The present header has a field.
+    has_field: bool,
     /// Indexed fields of the present header.
     fields: Fields,
     /// The present header line belongs to the last of `fields`.
@@ -94,6 +98,7 @@ impl Indexer {
             head: Vec::new(),
             inside_line: false,
             in_header: true,
+            has_field: false,
             fields: Fields::default(),
             collecting: false,
             header_octets_left: HEADER_OCTETS_MAX,
@@ -194,10 +199,11 @@ impl Indexer {
         }
         let continued = matches!(line.first(), Some(b' ' | b'\t'));
         if let Some((name, value)) = header::field_name(line).filter(|_| !continued) {
+            self.has_field = true;
             self.start_field(Field::named(name), &line[value..]);
         } else if continued {
             self.collect(line);
-        } else if line.starts_with(b"From ") || line.starts_with(b">From ") {
+        } else if self.has_field || line.starts_with(b"From ") || line.starts_with(b">From ") {
             self.collecting = false;
         } else {
             self.finish_header();
@@ -337,6 +343,7 @@ impl Indexer {
         });
         self.parts.push(part);
         self.in_header = true;
+        self.has_field = false;
         self.collecting = false;
     }
 

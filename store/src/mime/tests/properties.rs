@@ -74,7 +74,8 @@ proptest! {
     }
 
     #[test]
-    fn fields_put_in_front_only_shift(message in messages()) {
+    fn fields_put_in_front_only_shift(message in messages(), first in prop::sample::select(vec!["Subject: x\r\n", "\r\n"])) {
+        let message = [first.as_bytes(), &message].concat();
         let prefix = b"Return-Path: <a@b.example>\r\nDelivered-To: c@d.example\r\n";
         let together = Indexer::index(&[prefix.as_slice(), &message].concat());
         prop_assert_eq!(Indexer::index(&message).prepended(prefix.len() as u64), together);

@@ -268,14 +268,18 @@ fn broken_mime_is_read_as_well_as_it_can_be() {
         &format!("{mixed}--b\nContent-Type: message/rfc822\n--b--\n"),
         "multipart/mixed[message/rfc822[text/plain \"\"]]",
     );
-    // The blank line is missing.
+    // Lines that are no fields.
     assert_shape(
-        &format!("{mixed}--b\nContent-Type: text/html\n<p>A\n--b--\n"),
-        "multipart/mixed[text/html \"<p>A\"]",
+        "Subject: badly\nfolded\nContent-Type: text/html\n\nA",
+        "text/html \"A\"",
     );
     assert_shape(
-        "Content-Type: message/rfc822\nno field\nhello\n",
-        "message/rfc822[text/plain \"no field\\r\\nhello\\r\\n\"]",
+        &format!("{mixed}--b\nContent-Type: text/html\n<p>A\n--b\nno field\n--b--\n"),
+        "multipart/mixed[text/html \"\", text/plain \"no field\"]",
+    );
+    assert_shape(
+        "Content-Type: message/rfc822\nno field\n\nhello\nSubject: x\n",
+        "message/rfc822[text/plain \"hello\\r\\nSubject: x\\r\\n\"]",
     );
     // No header, an mbox line, nothing.
     assert_shape(
