@@ -3,13 +3,20 @@
 //! A script is lines. `S: text` is said, with CRLF; `RAW: text` is said with `\r`, `\n` and `\0` written out and no line end; `C: text` must
 //! be heard: a line that begins so. `DATA` hears a message up to its dot, `BDAT` a chunk with its command. `TLS` does the handshake,
 //! `REST` hears until the client closes, `HANG` is silent until then, `DRIP: text` says an octet each 50 ms until nobody listens, and
-//! `FLOOD: text` says its line until nobody listens. At the end of the script the host closes.
+//! `FLOOD: text` says its line until nobody listens. `SLEEP` neither reads nor closes for 20 s, `PAUSE` for 100 ms. `SCRAM: password` is
+//! the server's side of a login with that password. At the end of the script the host closes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use daemon::credential::derive;
+use daemon::sasl::scram;
+use daemon::secret::Secret;
 use rustls::ServerConfig;
+use store::ScramParameters;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -94,6 +101,9 @@ impl Scene {
             "BDAT" => self.chunk().await,
             "TLS" => return self.handshake().await,
             "REST" | "HANG" => while self.fill().await {},
+            "SLEEP" => tokio::time::sleep(Duration::from_secs(20)).await,
+            "PAUSE" => tokio::time::sleep(Duration::from_millis(100)).await,
+            "SCRAM" => self.scram(text).await,
             "DRIP" => self.drip(text).await,
             "FLOOD" => self.flood(text).await,
             _ => unreachable!("no such act: {line}"),
@@ -169,6 +179,31 @@ impl Scene {
         self.messages.push(self.unread.drain(..octets).collect());
     }
 
+    /// Believes whatever the client proves, and shows what it knows itself.
+    async fn scram(&mut self, password: &str) {
+        let parameters = ScramParameters {
+            salt: b"0123456789abcdef".to_vec(),
+            iterations: 4096,
+        };
+        let keys = derive(&Secret::new(password), Some(&parameters)).expect("a password");
+        let keys = keys.scram.expect("keys");
+        let first = self.line().await;
+        let first = first.strip_prefix("AUTH SCRAM-SHA-256 ").expect("SCRAM");
+        let first = scram::parse_client_first(&decoded(first)).expect("a first message");
+        let nonce = format!("{}server", first.nonce);
+        let server_first = scram::server_first(&nonce, &parameters.salt, parameters.iterations);
+        self.say(format!("334 {}\r\n", STANDARD.encode(&server_first)).as_bytes())
+            .await;
+        let last = decoded(&self.line().await);
+        let last = scram::parse_client_final(&last).expect("a last message");
+        let message = scram::auth_message(&first, &server_first, &last);
+        let server_final = scram::server_final(&keys, &message);
+        self.say(format!("334 {}\r\n", STANDARD.encode(server_final)).as_bytes())
+            .await;
+        assert_eq!(self.line().await, "");
+        self.say(b"235 2.7.0 welcome\r\n").await;
+    }
+
     async fn handshake(mut self) -> Scene {
         assert_eq!(self.unread, b"", "plain text in front of a handshake");
         let acceptor = TlsAcceptor::from(self.tls.clone().expect("a certificate"));
@@ -181,6 +216,10 @@ impl Scene {
         }
         self
     }
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).expect("base64")
 }
 
 fn unescaped(text: &str) -> Vec<u8> {

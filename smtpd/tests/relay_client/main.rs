@@ -1,5 +1,8 @@
 //! The SMTP client against hosts of every kind, on real sockets: those that keep to the protocol, those that do not, and real ones.
 
+mod certificate;
 mod dialogues;
 mod ground;
 mod host;
+mod hostile;
+mod tls;

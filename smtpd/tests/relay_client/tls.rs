@@ -1,0 +1,364 @@
+//! TLS with hosts: what each level of security demands, and what it does not take. Logins, which need TLS.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use daemon::secret::Secret;
+use daemon::tls::Connector;
+use rustls::pki_types::CertificateDer;
+use smtpd::relay::client::{
+    ClientSettings, Endpoint, HostSession, Login, OpenFailure, Outcome, Security, Step, TlsFailure,
+    TlsStart, TlsaRecord,
+};
+
+use crate::certificate::{Authority, Identity};
+use crate::ground::{Ground, LETTER, endpoint, outcomes, settings, transaction};
+use crate::host::Host;
+
+/// A host that does TLS and then takes whatever is said.
+const ENCRYPTS: &str = "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO client.test\nS: 250 mx.test\nREST";
+/// A host that shakes hands and is left by a client that does not like it.
+const IS_LEFT: &str = "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS";
+/// A host without TLS.
+const IN_THE_CLEAR: &str = "S: 220 mx.test\nC: EHLO client.test\nS: 250 mx.test\nREST";
+
+fn trusting(authority: &Authority) -> ClientSettings {
+    ClientSettings {
+        tls: Connector::with_roots([authority.certificate()]),
+        ..settings()
+    }
+}
+
+fn named(name: &str) -> Security {
+    Security::Verified {
+        names: vec![name.to_owned()],
+    }
+}
+
+fn record(usage: u8, certificate: &CertificateDer<'_>) -> TlsaRecord {
+    TlsaRecord {
+        usage,
+        selector: 0,
+        matching: 1,
+        data: digest(&SHA256, certificate).as_ref().to_vec(),
+    }
+}
+
+fn dane(records: Vec<TlsaRecord>) -> Security {
+    Security::Dane {
+        records,
+        names: vec!["mx.test".into(), "to.test".into()],
+    }
+}
+
+async fn open(
+    scripts: &[&str],
+    identity: &Identity,
+    security: Security,
+    settings: &ClientSettings,
+) -> Result<HostSession, OpenFailure> {
+    let host = Host::play_with(scripts, Some(identity.config.clone())).await;
+    let endpoint = Endpoint {
+        security,
+        ..endpoint(host.address)
+    };
+    HostSession::open(&endpoint, settings).await
+}
+
+async fn tls_failure(
+    scripts: &[&str],
+    identity: &Identity,
+    security: Security,
+    settings: &ClientSettings,
+) -> TlsFailure {
+    let failure = open(scripts, identity, security, settings)
+        .await
+        .err()
+        .expect("a failure");
+    assert_eq!(
+        (failure.step, failure.temporary),
+        (Step::Tls, true),
+        "{failure}"
+    );
+    failure.tls.expect("a result for a report")
+}
+
+#[tokio::test]
+async fn any_certificate_does_where_none_in_particular_is_demanded() {
+    let identity = Authority::new().issue_until("other.test", 2002);
+    for security in [Security::Opportunistic, Security::Encrypted, dane(vec![])] {
+        let session = open(&[ENCRYPTS], &identity, security, &settings())
+            .await
+            .unwrap();
+        let tls = session.tls().unwrap();
+        assert_eq!((tls.version, tls.authenticated), ("TLSv1.3", false));
+        assert!(tls.cipher.starts_with("TLS_"), "{}", tls.cipher);
+        assert_eq!(session.fallback(), None);
+    }
+}
+
+#[tokio::test]
+async fn mail_goes_in_the_clear_only_where_that_is_allowed() {
+    let identity = Authority::new().issue("mx.test");
+    for security in [Security::Never, Security::Opportunistic] {
+        let session = open(&[IN_THE_CLEAR], &identity, security, &settings())
+            .await
+            .unwrap();
+        assert_eq!((session.tls(), session.fallback()), (None, None));
+    }
+    let record = record(3, &identity.certificate);
+    for security in [
+        Security::Encrypted,
+        named("mx.test"),
+        dane(vec![record]),
+        dane(vec![]),
+    ] {
+        let failure = tls_failure(&[IN_THE_CLEAR], &identity, security, &settings()).await;
+        assert_eq!(failure.result_type(), "starttls-not-supported");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_is_followed_by_a_fresh_connection_in_the_clear_where_that_is_allowed()
+ {
+    let identity = Authority::new().issue("mx.test");
+    let head =
+        "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 STARTTLS\nC: STARTTLS\n";
+    for (answer, result) in [
+        ("S: 220 go", TlsFailure::Validation),
+        (
+            "S: 220 go\nS: this is no handshake\nREST",
+            TlsFailure::Validation,
+        ),
+        ("S: 454 4.7.0 not now\nREST", TlsFailure::NotSupported),
+        ("S: 501 5.5.4 never\nREST", TlsFailure::NotSupported),
+    ] {
+        let script = format!("{head}{answer}");
+        let scripts = [script.as_str(), IN_THE_CLEAR];
+        let session = open(&scripts, &identity, Security::Opportunistic, &settings()).await;
+        let session = session.unwrap();
+        assert_eq!(
+            (session.tls(), session.fallback()),
+            (None, Some(result)),
+            "{answer}"
+        );
+        let failure = tls_failure(&[&script], &identity, Security::Encrypted, &settings()).await;
+        assert_eq!(failure, result, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_slipped_in_behind_starttls_is_never_taken_for_the_hosts_word() {
+    let identity = Authority::new().issue("mx.test");
+    let script = "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 STARTTLS\nC: STARTTLS\nRAW: 220 go\\r\\n250-mx.test\\r\\n250 AUTH PLAIN\\r\\n\nREST";
+    for security in [Security::Encrypted, named("mx.test")] {
+        let failure = tls_failure(&[script], &identity, security, &settings()).await;
+        assert_eq!(failure, TlsFailure::Validation);
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_offered_in_the_clear_is_forgotten_under_tls() {
+    let ground = Ground::with(LETTER).await;
+    let identity = Authority::new().issue("mx.test");
+    // PIPELINING before, not behind: one command at a time.
+    let script = ENCRYPTS.replace(
+        "REST",
+        "C: MAIL\nS: 250 ok\nC: RCPT\nS: 250 ok\nC: DATA\nS: 354 go\nDATA\nS: 250 ok\nREST",
+    );
+    let mut session = open(&[&script], &identity, Security::Encrypted, &settings())
+        .await
+        .unwrap();
+    let delivered = session
+        .transact(&transaction(&["b@to.test"]), &ground.body)
+        .await;
+    assert_eq!(outcomes(&delivered), [Outcome::Delivered]);
+}
+
+#[tokio::test]
+async fn a_verified_host_has_the_name_the_dates_and_the_authority() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let settings = trusting(&authority);
+    let right = authority.issue("mx.test");
+    let session = open(&[ENCRYPTS], &right, named("mx.test"), &settings)
+        .await
+        .unwrap();
+    assert!(session.tls().unwrap().authenticated);
+    for (identity, result) in [
+        (authority.issue("other.test"), "certificate-host-mismatch"),
+        (
+            authority.issue_until("mx.test", 2002),
+            "certificate-expired",
+        ),
+        (stranger.issue("mx.test"), "certificate-not-trusted"),
+    ] {
+        let failure = tls_failure(&[IS_LEFT], &identity, named("mx.test"), &settings).await;
+        assert_eq!(failure.result_type(), result);
+    }
+}
+
+#[tokio::test]
+async fn dane_ee_looks_at_the_certificate_alone() {
+    let stranger = Authority::new();
+    let expired = stranger.issue_until("other.test", 2002);
+    let records = vec![
+        record(3, &stranger.certificate()),
+        record(3, &expired.certificate),
+    ];
+    let session = open(&[ENCRYPTS], &expired, dane(records), &settings())
+        .await
+        .unwrap();
+    assert!(session.tls().unwrap().authenticated);
+    let records = vec![record(3, &stranger.issue("mx.test").certificate)];
+    let failure = tls_failure(&[IS_LEFT], &expired, dane(records), &settings()).await;
+    assert_eq!(failure, TlsFailure::NotTrusted);
+}
+
+#[tokio::test]
+async fn dane_ta_looks_at_chain_names_and_dates() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let records = || vec![record(2, &authority.certificate())];
+    for name in ["mx.test", "to.test"] {
+        let identity = authority.issue(name);
+        let session = open(&[ENCRYPTS], &identity, dane(records()), &settings())
+            .await
+            .unwrap();
+        assert!(session.tls().unwrap().authenticated);
+    }
+    for (identity, result) in [
+        (authority.issue("other.test"), TlsFailure::HostMismatch),
+        (authority.issue_until("mx.test", 2002), TlsFailure::Expired),
+        (stranger.issue("mx.test"), TlsFailure::NotTrusted),
+    ] {
+        let failure = tls_failure(&[IS_LEFT], &identity, dane(records()), &settings()).await;
+        assert_eq!(failure, result);
+    }
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_used_demand_encryption_and_no_more() {
+    let identity = Authority::new().issue("other.test");
+    let unusable = || {
+        vec![
+            record(1, &identity.certificate),
+            record(0, &identity.certificate),
+        ]
+    };
+    let session = open(&[ENCRYPTS], &identity, dane(unusable()), &settings())
+        .await
+        .unwrap();
+    assert!(!session.tls().unwrap().authenticated);
+}
+
+#[tokio::test]
+async fn a_session_made_under_lesser_demands_is_not_resumed_under_greater_ones() {
+    let authority = Authority::new();
+    let identity = authority.issue("other.test");
+    let settings = trusting(&authority);
+    let scripts = [ENCRYPTS, ENCRYPTS, IS_LEFT];
+    let host = Host::play_with(&scripts, Some(identity.config.clone())).await;
+    let mut to = endpoint(host.address);
+    for _ in 0..2 {
+        to.security = Security::Encrypted;
+        HostSession::open(&to, &settings)
+            .await
+            .unwrap()
+            .quit()
+            .await;
+    }
+    to.security = named("mx.test");
+    let failure = HostSession::open(&to, &settings).await.err().unwrap();
+    assert_eq!(failure.tls, Some(TlsFailure::HostMismatch));
+}
+
+/// A smart host with TLS from the first octet.
+async fn log_in(login: &Login, dialogue: &str) -> Result<(), OpenFailure> {
+    let authority = Authority::new();
+    let script = format!("TLS\nS: 220 smart.test\nC: EHLO client.test\n{dialogue}");
+    let host = Host::play_with(&[&script], Some(authority.issue("smart.test").config)).await;
+    let to = Endpoint {
+        host: "smart.test".into(),
+        start: TlsStart::Implicit,
+        security: named("smart.test"),
+        login: Some(login.clone()),
+        ..endpoint(host.address)
+    };
+    let opened = HostSession::open(&to, &trusting(&authority)).await;
+    let result = match opened {
+        Ok(session) => {
+            session.quit().await;
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    };
+    host.messages().await;
+    result
+}
+
+fn login() -> Login {
+    Login {
+        user: "user".into(),
+        password: Secret::new("pencil"),
+    }
+}
+
+#[tokio::test]
+async fn we_log_in_by_whatever_the_smart_host_knows() {
+    for dialogue in [
+        // NUL user NUL pencil.
+        "S: 250-smart.test\nS: 250 AUTH LOGIN PLAIN\nC: AUTH PLAIN AHVzZXIAcGVuY2ls\nS: 235 2.7.0 welcome\nREST",
+        "S: 250-smart.test\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: dXNlcg==\nS: 334 UGFzc3dvcmQ6\nC: cGVuY2ls\nS: 235 welcome\nREST",
+        "S: 250-smart.test\nS: 250 AUTH PLAIN SCRAM-SHA-256\nSCRAM: pencil\nREST",
+    ] {
+        log_in(&login(), dialogue).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_fails_waits_and_does_not_bounce() {
+    for (dialogue, said) in [
+        (
+            "S: 250-smart.test\nS: 250 AUTH PLAIN\nC: AUTH PLAIN\nS: 535 5.7.8 wrong\nREST",
+            "535 5.7.8 wrong",
+        ),
+        (
+            "S: 250-smart.test\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 !\nREST",
+            "4.7.0 the host cannot be trusted with a login: a challenge that is not base64",
+        ),
+        (
+            "S: 250-smart.test\nS: 250 AUTH GSSAPI\nREST",
+            "4.7.4 the host takes no login by SCRAM-SHA-256, PLAIN or LOGIN (it offers: GSSAPI)",
+        ),
+        (
+            "S: 250 smart.test\nREST",
+            "4.7.4 the host takes no login by SCRAM-SHA-256, PLAIN or LOGIN (it offers: )",
+        ),
+    ] {
+        let failure = log_in(&login(), dialogue).await.err().unwrap();
+        assert_eq!((failure.step, failure.temporary), (Step::Auth, true));
+        assert_eq!(failure.said.to_string(), said);
+    }
+}
+
+#[tokio::test]
+async fn a_smart_host_that_does_not_know_the_password_itself_is_not_ours() {
+    let dialogue = "S: 250-smart.test\nS: 250 AUTH SCRAM-SHA-256\nSCRAM: another password\nREST";
+    let failure = log_in(&login(), dialogue).await.err().unwrap();
+    assert_eq!(failure.step, Step::Auth);
+}
+
+#[tokio::test]
+async fn a_password_is_never_sent_in_the_clear() {
+    for security in [Security::Never, Security::Opportunistic] {
+        let host = Host::play(&[
+            "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 AUTH PLAIN LOGIN",
+        ])
+        .await;
+        let to = Endpoint {
+            security,
+            login: Some(login()),
+            ..endpoint(host.address)
+        };
+        let failure = HostSession::open(&to, &settings()).await.err().unwrap();
+        assert_eq!(failure.step, Step::Auth);
+        assert!(!format!("{to:?} {failure} {failure:?}").contains("pencil"));
+    }
+}
