@@ -32,6 +32,6 @@ pub use body::Body;
 pub use endpoint::{Endpoint, Login, Security, TlsStart, TlsaRecord};
 pub use failure::{OpenFailure, Step, TlsFailure};
 pub use outcome::{Delivered, Outcome, Recipient, Said, Status, Transaction, Verdict};
-pub use reply::HostReply;
+pub use reply::{HostReply, ReplyError, ReplyReader};
 pub use session::HostSession;
 pub use settings::{ClientSettings, Timeouts};

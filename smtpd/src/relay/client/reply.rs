@@ -215,3 +215,92 @@ fn parse_number(text: &str, digits_max: usize) -> Option<u16> {
     let fits = (1..=digits_max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     fits.then(|| text.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(octets: &[u8]) -> Result<Option<HostReply>, ReplyError> {
+        ReplyReader::default().read(octets).map(|(_, reply)| reply)
+    }
+
+    #[test]
+    fn replies_are_put_together_from_their_lines() {
+        let reply = read(b"550-5.1.1 No\r\n550-5.1.1 such\r\n550 5.1.1 user\r\n").unwrap();
+        let reply = reply.unwrap();
+        assert_eq!(reply.to_string(), "550 5.1.1 No / such / user");
+        assert_eq!(reply.status().to_string(), "5.1.1");
+        let without = read(b"452 full\r\n").unwrap().unwrap();
+        assert_eq!(
+            (without.enhanced(), without.status().to_string()),
+            (None, "4.0.0".into())
+        );
+        let go = read(b"354 3.0.0 go\r\n").unwrap().unwrap();
+        assert_eq!(go.to_string(), "354 3.0.0 go");
+    }
+
+    #[test]
+    fn enhanced_codes_are_taken_only_where_they_are_some() {
+        for text in [
+            "4.1.1 x",
+            "5.1 x",
+            "5.1.1.1 x",
+            "5.1000.1 x",
+            "5..1 x",
+            "5.1.1x",
+            "5.1.+1 x",
+        ] {
+            let reply = read(format!("550 {text}\r\n").as_bytes()).unwrap().unwrap();
+            assert_eq!(
+                (reply.enhanced(), reply.lines()),
+                (None, &[text.to_owned()][..])
+            );
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_lines_and_octets() {
+        let long = format!("250 {}\r\n", "x".repeat(HOST_LINE_OCTETS_MAX));
+        assert_eq!(read(long.as_bytes()), Err(ReplyError::TooLong));
+        assert_eq!(
+            read(&[b'2'; HOST_LINE_OCTETS_MAX + 1]),
+            Err(ReplyError::TooLong)
+        );
+        let many = "250-x\r\n".repeat(HOST_REPLY_LINES_MAX) + "250 x\r\n";
+        assert_eq!(read(many.as_bytes()), Err(ReplyError::TooLong));
+        let wide = format!("250-{}\r\n", "x".repeat(4000)).repeat(5);
+        assert_eq!(read(wide.as_bytes()), Err(ReplyError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_without_panic_and_what_comes_out_is_printable(
+            octets in prop::collection::vec(prop_oneof![
+                any::<u8>(), prop::sample::select(b"250-45 .1\r\n".to_vec())], 0..200),
+        ) {
+            let mut reader = ReplyReader::default();
+            let mut rest = octets.as_slice();
+            while let Ok((done, Some(reply))) = reader.read(rest) {
+                prop_assert!(reply.to_string().bytes().all(|byte| matches!(byte, b' '..=b'~')));
+                prop_assert!((200..600).contains(&reply.code()));
+                rest = &rest[done..];
+            }
+        }
+
+        #[test]
+        fn a_reply_is_the_same_however_it_is_cut(
+            lines in prop::collection::vec("[ -~]{0,30}", 1..5), cut in 0..200usize,
+        ) {
+            let mut text: String = lines.iter().map(|line| format!("550-{line}\r\n")).collect();
+            text.push_str("550 end\r\n");
+            let (left, _) = text.as_bytes().split_at(cut.min(text.len() - 1));
+            let mut reader = ReplyReader::default();
+            let (done, early) = reader.read(left).unwrap();
+            prop_assert_eq!(early, None);
+            let (_, late) = reader.read(&text.as_bytes()[done..]).unwrap();
+            prop_assert_eq!(late, read(text.as_bytes()).unwrap());
+        }
+    }
+}
