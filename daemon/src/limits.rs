@@ -129,3 +129,6 @@ pub const MILTER_MESSAGE_SECONDS: u64 = 120;
 pub const MILTER_MESSAGE_OCTETS: u64 = 20 * 1024 * 1024;
 /// A packet that another program sends us, without its length.
 pub const PACKET_OCTETS_MAX: usize = 64 * 1024;
+
+/// How long the answer to a message may wait for what the DNS says about its sender: `verify.deadline_seconds`.
+pub const VERIFY_SECONDS: u64 = 5;

@@ -10,6 +10,7 @@ use store::{AccountId, Address, ResolvedAccount};
 use crate::grammar::{ClientName, ForwardPath, Host, MailParameters, Mailbox, ReversePath};
 use crate::limits::DESTINATIONS_MAX;
 use crate::reject::Reject;
+use crate::verify::Verification;
 
 /// How the client introduced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Envelope {
     pub deliveries: Vec<Delivery>,
     /// Recipients elsewhere, each once.
     pub relays: Vec<store::Relay>,
+    /// What is being found out about the sender, until the message takes it over.
+    pub verification: Option<Verification>,
     accounts: HashSet<AccountId>,
     remotes: HashSet<String>,
 }
@@ -64,6 +67,7 @@ impl Envelope {
             first: None,
             deliveries: Vec::new(),
             relays: Vec::new(),
+            verification: None,
             accounts: HashSet::new(),
             remotes: HashSet::new(),
         }

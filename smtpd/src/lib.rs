@@ -4,7 +4,8 @@
 //! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
-//! `reject` (every word that is said), `dns` (what names mean), `milter` (filters), `sign` (what vouches for our mail), `limits`.
+//! `reject` (every word that is said), `dns` (what names mean), `verify` (what to believe of the mail of others), `milter` (filters),
+//! `sign` (what vouches for ours), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
 
@@ -21,6 +22,7 @@ pub mod role;
 pub mod session;
 pub mod shared;
 pub mod sign;
+pub mod verify;
 
 pub use role::PROGRAM;
 
@@ -32,7 +34,8 @@ use shared::Shared;
 
 /// Serves until the daemon is told to stop.
 pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
-    let shared = Arc::new(Shared::default());
+    let shared = Shared::open(&service.config());
+    let shared = Arc::new(shared.map_err(|error| Failed::System(error.to_string()))?);
     let new_session = move |connection| SmtpSession::new(connection, shared.clone());
     daemon::service::serve(service, listeners, new_session).await
 }

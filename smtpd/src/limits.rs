@@ -62,6 +62,15 @@ pub const ADDED_OCTETS_MAX: u64 = 64 << 10;
 /// Of a header field that the journal quotes.
 pub const JOURNAL_OCTETS_MAX: usize = 255;
 
+/// DKIM signatures of one message that are verified; what is more is passed over.
+pub const DKIM_SIGNATURES_MAX: usize = 10;
+
+/// Labels of the longest name above an author's own at which his DMARC policy is looked for (RFC 9989 §4.10).
+pub const DMARC_WALK_LABELS_MAX: usize = 7;
+
+/// For how long the DNS is not asked about mail after nothing at all has answered.
+pub const DNS_GONE_SECONDS: u64 = 30;
+
 /// Domains whose signing keys are remembered.
 pub const KEYRING_DOMAINS_MAX: usize = 1000;
 

@@ -63,6 +63,10 @@ pub enum Reject {
     BareNewline,
     /// A NUL or a bare newline in the header section.
     HeaderOctets,
+    /// There is no From field, or several, or one with several domains (RFC 9989 §5.3.1).
+    FromField,
+    /// The author's domain wants mail like this to be refused (RFC 9989 §5.4).
+    DmarcPolicy,
     /// The message has passed too many hosts, or too often this mailbox.
     MailLoop,
     /// A filter refuses, in its own words.
@@ -357,6 +361,20 @@ impl Reject {
                 554,
                 (6, 0),
                 "NUL, bare CR or bare LF in message header",
+            ),
+            Reject::FromField => facts(
+                Policy,
+                "from-field",
+                550,
+                (7, 1),
+                "Message must have one From field, of one domain",
+            ),
+            Reject::DmarcPolicy => facts(
+                Policy,
+                "dmarc",
+                550,
+                (7, 1),
+                "Not accepted, by the DMARC policy of the author's domain",
             ),
             Reject::MailLoop => facts(
                 Policy,

@@ -3,6 +3,7 @@
 use crate::chat::{Listener, Protocol, World};
 use crate::link::Link;
 use crate::server::Server;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long a reply may take.
@@ -31,16 +32,35 @@ impl Smtp {
     /// # Errors
     /// If there is no connection, or the server refuses.
     pub fn connect(server: &Server) -> Result<Smtp, SmtpError> {
+        Smtp::open(server, "", "client.example.test")
+    }
+
+    /// The same as a client of another address, which a PROXY header claims; the server must trust those of this machine.
+    ///
+    /// # Errors
+    /// If there is no connection, or the server refuses.
+    pub fn connect_as(server: &Server, address: IpAddr, name: &str) -> Result<Smtp, SmtpError> {
+        let (family, local) = match address {
+            IpAddr::V4(_) => ("TCP4", "127.0.0.1"),
+            IpAddr::V6(_) => ("TCP6", "::1"),
+        };
+        let header = format!("PROXY {family} {address} {local} 4321 25\r\n");
+        Smtp::open(server, &header, name)
+    }
+
+    fn open(server: &Server, header: &str, name: &str) -> Result<Smtp, SmtpError> {
         let address = World::address(server, Listener::Smtp).map_err(SmtpError::Lost)?;
         let link = Link::connect(address, None, Protocol::Smtp);
         let mut smtp = Smtp {
             link: link.map_err(|error| SmtpError::Lost(error.to_string()))?,
         };
+        let sent = smtp.link.send(header.as_bytes());
+        sent.map_err(|error| SmtpError::Lost(error.to_string()))?;
         let greeting = smtp.reply()?;
         if !greeting.starts_with("220") {
             return Err(SmtpError::Refused("the connection".to_owned(), greeting));
         }
-        smtp.command("EHLO client.example.test", "250")?;
+        smtp.command(&format!("EHLO {name}"), "250")?;
         Ok(smtp)
     }
 

@@ -12,6 +12,7 @@ mod read;
 mod relay;
 mod routing;
 mod section;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use milter::{FieldMark, Milter, MilterPort, OnFailure, SocketName};
 pub use network::Network;
 pub use relay::Relay;
 pub use routing::{DomainRoute, IpFamilies, RouteTls, Routing, SmartHost};
+pub use verify::{DmarcPolicy, Verify};
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,6 +55,8 @@ pub struct Config {
     pub relay: Relay,
     /// Filters, in the order in which mail passes them.
     pub milter: Vec<Milter>,
+    /// What is made of the authentication of mail that comes in.
+    pub verify: Verify,
     /// IMAP.
     pub imapd: Imapd,
     /// POP3.

@@ -11,6 +11,7 @@ use super::fault::{Collector, Faults};
 use super::milter;
 use super::relay::relay;
 use super::section::Section;
+use super::verify::verify;
 use super::{
     AddressRules, Auth, CertificateFiles, Config, Imapd, Limits, Log, LogFormat, Pop3d, Proxy,
     Smtpd, Tls,
@@ -63,6 +64,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         smtpd: smtpd(root.section("smtpd")),
         relay: relay(root.section("relay"), directory),
         milter: milter::milters(root.sections("milter", "{ address = \"inet:127.0.0.1:11332\" }")),
+        verify: verify(root.section("verify")),
         imapd: imapd(root.section("imapd")),
         pop3d: pop3d(root.section("pop3d")),
     };

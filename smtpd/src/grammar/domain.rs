@@ -102,6 +102,14 @@ impl ClientName {
         &self.0
     }
 
+    /// The name, if it is a domain and no literal.
+    pub fn domain(&self) -> Option<&str> {
+        match Host::parse(&self.0) {
+            Some(Host::Domain(_)) => Some(&self.0),
+            _ => None,
+        }
+    }
+
     /// Whether it is a name that may stand in a `Received` field as it is (RFC 5321 §4.4, `Extended-Domain`).
     pub fn is_host(&self) -> bool {
         Host::parse(&self.0).is_some()

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use daemon::config::Verify;
+
 use store::{
     Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, SpecialUse, Store,
     TlsDemand,
@@ -12,7 +14,7 @@ use store::{
 
 use super::author::author;
 use super::compose::{date_now, message_id, missing_fields};
-use super::digest::BodyDigests;
+use super::digest::DigestKind;
 use super::header::Header;
 use super::intake::Message;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
@@ -32,6 +34,8 @@ use crate::sign::signature::sign;
 pub struct Source<'a> {
     /// Our own name.
     pub hostname: &'a str,
+    /// What follows from verdicts about the sender.
+    pub verify: &'a Verify,
     /// Where the connection came from.
     pub address: IpAddr,
     /// TLS version and cipher suite.
@@ -70,13 +74,16 @@ pub async fn deliver(
     if source.account.is_some() {
         verdict.fields = missing_fields(&message.header, &id, source.hostname, &date);
     }
+    let hashes = std::mem::take(&mut message.digests).finish();
     // Checks add their verdicts here, one after the other; any of them may refuse.
+    if let Some(verification) = message.verification.take() {
+        let verified = verification.conclude(source.hostname, source.verify, &hashes);
+        verdict.add(verified.await?.verdict);
+    }
     filters.check(&mut message, &mut verdict).await?;
 
     let Message {
-        mut draft,
-        header,
-        digests,
+        mut draft, header, ..
     } = message;
     let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
     if verdict.discard {
@@ -89,7 +96,7 @@ pub async fn deliver(
     {
         let signers = shared.keyring.signers(store, &domain).await;
         let signers = signers.map_err(failed)?;
-        fields.insert_str(0, &signed(&signers, &header.below(&fields), digests));
+        fields.insert_str(0, &signed(&signers, &header.below(&fields), &hashes));
     }
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
     draft.prepend(fields.as_bytes()).map_err(failed)?;
@@ -130,11 +137,9 @@ async fn signing_domain(
     }
 }
 
-fn signed(signers: &[Signer], header: &Header, digests: BodyDigests) -> String {
-    match (signers, digests.finish().as_slice()) {
-        ([], _) | (_, []) => String::new(),
-        (signers, [(_, body_hash), ..]) => sign(signers, header, body_hash),
-    }
+fn signed(signers: &[Signer], header: &Header, hashes: &[(DigestKind, Vec<u8>)]) -> String {
+    let body_hash = hashes.iter().find(|(kind, _)| *kind == DigestKind::SIGNED);
+    body_hash.map_or_else(String::new, |(_, hash)| sign(signers, header, hash))
 }
 
 fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> String {

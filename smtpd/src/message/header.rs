@@ -170,7 +170,11 @@ impl Header {
 
     /// Takes out all fields with one of these names.
     pub fn remove(&mut self, names: &[&str]) {
-        let unwanted = |field: &Field<'_>| names.iter().any(|name| field.is(name));
+        self.remove_if(|field| names.iter().any(|name| field.is(name)));
+    }
+
+    /// Takes out the fields that are unwanted.
+    pub fn remove_if(&mut self, unwanted: impl Fn(&Field<'_>) -> bool) {
         if self.fields().any(|field| unwanted(&field)) {
             let kept: Vec<&[u8]> = self
                 .fields()

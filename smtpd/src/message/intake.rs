@@ -12,6 +12,7 @@ use super::digest::{BodyDigests, DigestKind};
 use super::header::{Header, HeaderReader, Progress};
 use crate::limits::{ADDED_OCTETS_MAX, DELIVERED_TO_FIELDS_MAX, DISCARD_OCTETS_MAX};
 use crate::reject::Reject;
+use crate::verify::{Verification, is_forged};
 
 /// What to look for in a message and what to take out of it.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Rules {
     pub strict_newlines: bool,
     /// Whether the message will be signed.
     pub signed: bool,
+    /// Our name: what others say in it about the message is taken out.
+    pub hostname: String,
     /// The addresses that the message is for, as they stand in `Delivered-To`.
     pub delivered_to: Vec<String>,
 }
@@ -33,6 +36,7 @@ pub struct Rules {
 /// A message that is being received.
 pub struct Intake {
     rules: Rules,
+    verification: Option<Verification>,
     stage: Stage,
     octets: u64,
     newlines: Newlines,
@@ -60,6 +64,8 @@ pub struct Message {
     pub header: Header,
     /// The hashes of the body, as far as signatures need them.
     pub digests: BodyDigests,
+    /// What is being found out about its sender.
+    pub verification: Option<Verification>,
 }
 
 impl Message {
@@ -80,12 +86,13 @@ pub struct Overrun;
 
 impl Intake {
     /// An intake for one message.
-    pub fn new(store: &Store, rules: Rules) -> Intake {
+    pub fn new(store: &Store, rules: Rules, verification: Option<Verification>) -> Intake {
         // The client's octets are counted here, so that what we add never makes a message too big.
         let draft = Draft::new(store, rules.octets_max.saturating_add(ADDED_OCTETS_MAX));
         let stage = Stage::Header(draft, HeaderReader::default());
         Intake {
             rules,
+            verification,
             stage,
             octets: 0,
             newlines: Newlines::default(),
@@ -132,7 +139,7 @@ impl Intake {
         Ok(())
     }
 
-    async fn advance(&self, stage: Stage, octets: &[u8]) -> Result<Stage, Reject> {
+    async fn advance(&mut self, stage: Stage, octets: &[u8]) -> Result<Stage, Reject> {
         match stage {
             Stage::Refused(reject) => Err(reject),
             Stage::Body(mut message) => {
@@ -151,18 +158,42 @@ impl Intake {
     }
 
     /// Looks into the complete header section and lets the body begin.
-    async fn end_header(&self, mut draft: Draft, reader: HeaderReader) -> Result<Message, Reject> {
+    async fn end_header(
+        &mut self,
+        mut draft: Draft,
+        reader: HeaderReader,
+    ) -> Result<Message, Reject> {
         let (mut header, body) = reader.finish();
         self.inspect(&header)?;
-        header.remove(self.rules.removed_fields);
+        let digests = self.digests(&header)?;
+        let Rules {
+            removed_fields,
+            hostname,
+            ..
+        } = &self.rules;
+        header.remove_if(|field| {
+            removed_fields.iter().any(|name| field.is(name)) || is_forged(field, hostname)
+        });
         draft.set_header(header.octets()).map_err(refusal)?;
         let mut message = Message {
             draft,
             header,
-            digests: BodyDigests::new(self.rules.signed.then_some(DigestKind::SIGNED)),
+            digests,
+            verification: self.verification.take(),
         };
         message.write(&body).await?;
         Ok(message)
+    }
+
+    /// Begins the hashes that are needed to sign the message, or to verify signatures that it has. These are about the header section
+    /// as it was sent.
+    fn digests(&mut self, header: &Header) -> Result<BodyDigests, Reject> {
+        let signed = self.rules.signed.then_some(DigestKind::SIGNED);
+        let verified = match &mut self.verification {
+            Some(verification) => verification.header(header)?,
+            None => Vec::new(),
+        };
+        Ok(BodyDigests::new(signed.into_iter().chain(verified)))
     }
 
     fn inspect(&self, header: &Header) -> Result<(), Reject> {

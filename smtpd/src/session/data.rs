@@ -22,12 +22,12 @@ use crate::reject::{Reject, Sequence};
 impl SmtpSession {
     pub(super) fn data(&mut self) -> Result<Answer, Reject> {
         match std::mem::replace(&mut self.state, State::Connected) {
-            State::Mail(envelope) => {
+            State::Mail(mut envelope) => {
                 if let Err(reject) = check_data(&envelope) {
                     self.state = State::Mail(envelope);
                     return Err(reject);
                 }
-                let intake = self.intake(&envelope, false);
+                let intake = self.intake(&mut envelope, false);
                 self.state = State::Data(envelope, Box::new(intake));
                 Ok(Answer::StartInput)
             }
@@ -63,11 +63,9 @@ impl SmtpSession {
                 octets,
                 last,
             },
-            (Ok(()), State::Mail(envelope)) => {
-                let intake = Box::new(self.intake(
-                    &envelope,
-                    envelope.parameters.body != Some(Body::BinaryMime),
-                ));
+            (Ok(()), State::Mail(mut envelope)) => {
+                let is_text = envelope.parameters.body != Some(Body::BinaryMime);
+                let intake = Box::new(self.intake(&mut envelope, is_text));
                 State::Chunk {
                     envelope,
                     intake,
@@ -89,7 +87,7 @@ impl SmtpSession {
         Ok(Answer::ChunkComes)
     }
 
-    fn intake(&self, envelope: &Envelope, strict_newlines: bool) -> Intake {
+    fn intake(&self, envelope: &mut Envelope, strict_newlines: bool) -> Intake {
         let config = &self.connection.config;
         let rules = Rules {
             octets_max: config.limits.message_octets,
@@ -101,13 +99,15 @@ impl SmtpSession {
             },
             strict_newlines,
             signed: self.login.is_some(),
+            hostname: config.hostname.clone(),
             delivered_to: envelope
                 .deliveries
                 .iter()
                 .map(|delivery| delivery.address.clone())
                 .collect(),
         };
-        Intake::new(&self.connection.service.store, rules)
+        let verification = envelope.verification.take();
+        Intake::new(&self.connection.service.store, rules, verification)
     }
 
     /// Takes some octets of a message.
@@ -212,6 +212,7 @@ impl SmtpSession {
     fn source(&self) -> Source<'_> {
         Source {
             hostname: &self.connection.config.hostname,
+            verify: &self.connection.config.verify,
             address: self.connection.peer.address,
             tls: self
                 .tls

@@ -15,6 +15,9 @@ use crate::answer::Answer;
 use crate::envelope::{Envelope, local_address, written};
 use crate::grammar::{ForwardPath, Host, MailParameters, PathKind, ReversePath, SyntaxError};
 use crate::reject::{Reject, Sequence};
+use crate::role::Role;
+use crate::verify::sender::Names;
+use crate::verify::{Peer, Verification, is_public};
 
 impl SmtpSession {
     pub(super) async fn mail(
@@ -38,9 +41,29 @@ impl SmtpSession {
         };
         let client = client.clone();
         self.filter_mail(&client, &from, &parameters).await?;
+        let mut envelope = Envelope::new(client, from, parameters);
         self.tally.mails += 1;
-        self.state = State::Mail(Box::new(Envelope::new(client, from, parameters)));
+        envelope.verification = self.verification(&envelope);
+        self.state = State::Mail(Box::new(envelope));
         Ok(Answer::SenderOk)
+    }
+
+    /// Mail of the world is verified; that of our users and of machines that the DNS knows nothing of is not.
+    fn verification(&mut self, envelope: &Envelope) -> Option<Verification> {
+        let (config, address) = (&self.connection.config, self.connection.peer.address);
+        if self.role != Role::Receive || !config.verify.enabled || !is_public(address) {
+            return None;
+        }
+        let verifier = &self.shared.verifier;
+        let peer = self
+            .peer
+            .get_or_insert_with(|| Peer::begin(verifier, address));
+        let names = Names {
+            hostname: config.hostname.clone(),
+            helo: envelope.client.name.domain().unwrap_or_default().to_owned(),
+            sender: envelope.reverse_path(),
+        };
+        Some(Verification::begin(verifier, peer, names))
     }
 
     /// Whoever has logged in sends as himself (RFC 6409 §6.1), or as nobody: clients answer requests for a disposition

@@ -33,6 +33,7 @@ use crate::milter::Milters;
 use crate::reject::{Reject, Sequence};
 use crate::role::Role;
 use crate::shared::Shared;
+use crate::verify::Peer;
 use state::State;
 
 /// A connection's SMTP session.
@@ -41,6 +42,8 @@ pub struct SmtpSession {
     shared: Arc<Shared>,
     role: Role,
     tls: Option<TlsInfo>,
+    /// What is being found out about the client's address, from the first MAIL on.
+    peer: Option<Arc<Peer>>,
     state: State,
     /// Who has logged in. Outlives EHLO and RSET, not STARTTLS.
     login: Option<Identity>,
@@ -77,6 +80,7 @@ impl SmtpSession {
             shared,
             role,
             tls,
+            peer: None,
             state: State::Connected,
             login: None,
             tally: Tally::default(),

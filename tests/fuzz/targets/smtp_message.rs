@@ -44,10 +44,11 @@ fn take_in<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<(Vec<u8>, u64),
         removed_fields: &["Bcc", "Resent-Bcc"],
         strict_newlines: true,
         signed: false,
+        hostname: "mail.test".to_owned(),
         delivered_to: vec!["a@b.test".to_owned()],
     };
     WORLD.runtime.block_on(async {
-        let mut intake = Intake::new(&WORLD.store, rules);
+        let mut intake = Intake::new(&WORLD.store, rules, None);
         for piece in pieces {
             intake
                 .push(piece)

@@ -1,0 +1,57 @@
+//! What to believe of mail that comes in on port 25: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989), ARC (RFC 8617), the
+//! names of the peer's address (iprev, RFC 8601 §3).
+//!
+//! ```text
+//! connect ──► peer (iprev) ┐
+//! MAIL ─────► sender (SPF) ├─ look-ups run beside the transfer ─► end of data: Verification::conclude ─► Verified
+//! header ───► keys, policy ┘                                       policy: refuse, Junk, or nothing
+//! ```
+//!
+//! Everything that a message waits for at its end is under one deadline, `verify.deadline_seconds`; what is not known by then is a
+//! `temperror`, and the message is accepted without it. If nothing at all could be asked, the DNS is left alone for a while (`reach`):
+//! a machine that has lost its network accepts at once.
+//!
+//! Mail from this machine, from private networks and from people who have logged in is not looked at; the verdict about those is
+//! `message::delivery`'s. Not here: the resolver (`dns`), our own signatures (`sign`).
+//!
+//! DMARC is that of RFC 9989: the organizational domain is found by walking up the DNS and needs no list of public suffixes; `pct=`
+//! is no more, `t=y` weakens a policy by one step.
+
+mod lookup;
+mod memory;
+mod message;
+mod peer;
+mod policy;
+mod reach;
+mod results;
+pub mod sender;
+
+use std::net::IpAddr;
+
+pub use message::{Verification, Verified};
+pub use peer::{Peer, is_public};
+pub use results::is_forged;
+
+use crate::dns::Dns;
+use reach::Reach;
+
+/// What all verifications share.
+pub struct Verifier {
+    dns: Dns,
+    reach: Reach,
+}
+
+impl Verifier {
+    /// Asks through this resolver.
+    pub fn new(dns: Dns) -> Verifier {
+        Verifier {
+            dns,
+            reach: Reach::default(),
+        }
+    }
+}
+
+/// A machine on the other side, as the world knows it: what is mapped into IPv6 is IPv4.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
