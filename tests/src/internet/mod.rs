@@ -6,6 +6,8 @@
 //! | `zone.rs` | [`Zone`]: the records of a zone, and whether they are signed |
 //! | `signing.rs` | from zones to signed zones, the chain of trust from a root of the test's own |
 //! | `nameserver.rs` | answers over UDP and TCP, as from all authoritative servers at once |
+//! | `authority.rs` | certificates that a server under test trusts |
+//! | `policy_host.rs` | MTA-STS policies over HTTPS |
 //!
 //! ```text
 //! let internet = Internet::new()?;
@@ -15,7 +17,9 @@
 //!
 //! What is not published does not exist (NXDOMAIN, proven), in any domain.
 
+mod authority;
 mod nameserver;
+mod policy_host;
 mod signing;
 mod zone;
 
@@ -28,7 +32,9 @@ use std::time::Duration;
 use hickory_proto::rr::{LowerName, Name, RecordType};
 use tempfile::NamedTempFile;
 
+pub use authority::{Authority, Flaw, Issued};
 use nameserver::Running;
+pub use policy_host::PolicyHost;
 use signing::Signed;
 pub use zone::Zone;
 

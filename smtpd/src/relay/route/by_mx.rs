@@ -1,14 +1,14 @@
 //! The way by MX: the hosts of a domain that are not ourselves, have addresses that may be used, and can be used safely.
 
-use store::{TlsPolicy, TlsSessionFailure};
+use store::{TlsDemand, TlsPolicy, TlsSessionFailure};
 
+use super::Shared;
 use super::address::addresses;
 use super::exchanger::{Candidate, Ourselves, exchangers};
 use super::failure::RouteFailure;
 use super::host::{HostRoute, Route, places};
 use super::protection::{Domain, Unsafe};
 use super::sts::{Discovery, Found};
-use super::{RequireTls, Shared};
 use crate::dns::{DnsFailure, Mx};
 use crate::relay::client::TlsStart;
 
@@ -16,7 +16,7 @@ impl Shared {
     pub(super) async fn by_mx(
         &self,
         domain: &str,
-        require: RequireTls,
+        require: TlsDemand,
     ) -> Result<Route, RouteFailure> {
         let found = exchangers(&self.dns, domain).await?;
         let is_implicit = found.list.iter().all(|mx| mx.exchange == domain);
@@ -94,9 +94,9 @@ impl Shared {
     async fn discover(
         &self,
         domain: &str,
-        require: RequireTls,
+        require: TlsDemand,
     ) -> Result<Option<Found>, RouteFailure> {
-        if require == RequireTls::Declined {
+        if require == TlsDemand::Waived {
             return Ok(None);
         }
         let discovery = self.policies.discover(domain, self.means()).await;
@@ -155,7 +155,7 @@ impl Shared {
         }
         Err(match passed_over {
             Some((_, Unsafe::NotAssured)) => RouteFailure::require_tls(domain.name),
-            Some((_, Unsafe::NotNamed)) if domain.require == RequireTls::Required => {
+            Some((_, Unsafe::NotNamed)) if domain.require == TlsDemand::Required => {
                 RouteFailure::require_tls(domain.name)
             }
             Some((host, reason)) => {

@@ -37,7 +37,7 @@ use std::time::Duration;
 use daemon::config::{Config, Routing};
 use daemon::stop::Stop;
 use daemon::tls::{Connector, TlsError};
-use store::Store;
+use store::{Store, TlsDemand};
 
 use self::address::is_public;
 pub use self::failure::RouteFailure;
@@ -49,18 +49,6 @@ use crate::dns::Dns;
 use crate::grammar::Host;
 use crate::limits::{STS_REFRESH_ROUND_SECONDS, TLS_COUNTS_SECONDS};
 use crate::relay::client::{Endpoint, HostSession, OpenFailure, Security, TlsStart};
-
-/// What the sender says of TLS (RFC 8689).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RequireTls {
-    /// Nothing: the domain's policy decides.
-    #[default]
-    Unasked,
-    /// REQUIRETLS: hosts that are not authenticated get nothing.
-    Required,
-    /// `TLS-Required: No`: a policy that cannot be kept to is no reason not to deliver.
-    Declined,
-}
 
 /// Finds routes. Cheap to clone.
 #[derive(Clone)]
@@ -129,7 +117,7 @@ impl Router {
     ///
     /// # Errors
     /// There is no host that may be tried, now or ever.
-    pub async fn route(&self, domain: &str, require: RequireTls) -> Result<Route, RouteFailure> {
+    pub async fn route(&self, domain: &str, require: TlsDemand) -> Result<Route, RouteFailure> {
         self.shared.route(domain, require).await
     }
 
@@ -180,7 +168,7 @@ impl Shared {
         }
     }
 
-    async fn route(&self, domain: &str, require: RequireTls) -> Result<Route, RouteFailure> {
+    async fn route(&self, domain: &str, require: TlsDemand) -> Result<Route, RouteFailure> {
         if let Some(smart) = self.routing.smart_host(domain) {
             return smart_host::route(domain, smart, require, &self.routing, &self.dns).await;
         }
@@ -196,9 +184,9 @@ impl Shared {
         &self,
         domain: &str,
         address: std::net::IpAddr,
-        require: RequireTls,
+        require: TlsDemand,
     ) -> Result<Route, RouteFailure> {
-        if require == RequireTls::Required {
+        if require == TlsDemand::Required {
             return Err(RouteFailure::require_tls(domain));
         }
         if !self.may_use(address) {

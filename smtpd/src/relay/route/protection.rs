@@ -5,9 +5,8 @@
 //! the host is forgotten, with a warning, and gets its mail in the clear. So an attacker on the way must hold out for half a day
 //! and is seen, and a host that has really given TLS up loses no mail, for that is far less than the time that mail is tried.
 
-use store::{Store, TlsPolicy};
+use store::{Store, TlsDemand, TlsPolicy};
 
-use super::RequireTls;
 use super::address::Addresses;
 use super::dane::dane;
 use super::sts::Found;
@@ -45,7 +44,7 @@ pub(super) struct Domain<'a> {
     /// True if DNSSEC vouches for its list of hosts.
     pub(super) secure: bool,
     pub(super) sts: Option<&'a Found>,
-    pub(super) require: RequireTls,
+    pub(super) require: TlsDemand,
     pub(super) port: u16,
 }
 
@@ -58,7 +57,7 @@ impl Domain<'_> {
         dns: &Dns,
         store: &Store,
     ) -> Result<Protection, Unsafe> {
-        if self.require == RequireTls::Declined {
+        if self.require == TlsDemand::Waived {
             return Ok(self.without_policy(Security::Opportunistic));
         }
         if let Some(protection) = self.by_dane(host, addresses, dns).await? {
@@ -67,7 +66,7 @@ impl Domain<'_> {
         if let Some(protection) = self.by_sts(host)? {
             return Ok(protection);
         }
-        if self.require == RequireTls::Required {
+        if self.require == TlsDemand::Required {
             return self.assured(host);
         }
         let security = remembered(host, store).await.map_err(Unsafe::Store)?;
@@ -97,7 +96,7 @@ impl Domain<'_> {
             return Ok(None);
         };
         // RFC 8689 §4.2.1 wants the host authenticated, which records that nobody can use do not do.
-        if self.require == RequireTls::Required && found.security == Security::Encrypted {
+        if self.require == TlsDemand::Required && found.security == Security::Encrypted {
             return Ok(None);
         }
         Ok(Some(Protection {
@@ -110,7 +109,7 @@ impl Domain<'_> {
         let Some(found) = self.sts else {
             return Ok(None);
         };
-        let is_strict = found.is_enforced() || self.require == RequireTls::Required;
+        let is_strict = found.is_enforced() || self.require == TlsDemand::Required;
         match (found.names(host), is_strict) {
             (true, true) => Ok(Some(Protection {
                 security: verified(host),

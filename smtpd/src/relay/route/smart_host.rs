@@ -5,10 +5,10 @@ use std::path::Path;
 
 use daemon::config::{RouteTls, Routing, SmartHost};
 use daemon::secret::Secret;
+use store::TlsDemand;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::RequireTls;
 use super::address::addresses;
 use super::failure::RouteFailure;
 use super::host::{HostRoute, Route, is_used, places};
@@ -20,11 +20,11 @@ use crate::relay::client::{Login, Security, TlsStart};
 pub(super) async fn route(
     domain: &str,
     smart: &SmartHost,
-    require: RequireTls,
+    require: TlsDemand,
     routing: &Routing,
     dns: &Dns,
 ) -> Result<Route, RouteFailure> {
-    if require == RequireTls::Required && smart.tls != RouteTls::Verified {
+    if require == TlsDemand::Required && smart.tls != RouteTls::Verified {
         return Err(RouteFailure::require_tls(domain));
     }
     let addresses = find(domain, smart, routing, dns).await?;
