@@ -14,6 +14,16 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 pub struct Identity {
     pub config: Arc<ServerConfig>,
     pub certificate: CertificateDer<'static>,
+    pem: String,
+}
+
+impl Identity {
+    /// Key and chain in a file, for a host that wants to read them.
+    pub fn pem_file(&self) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), &self.pem).expect("a file");
+        file
+    }
 }
 
 impl Authority {
@@ -40,6 +50,7 @@ impl Authority {
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let pem = [key.serialize_pem(), certificate.pem(), self.0.pem()].concat();
         let certificate = certificate.der().clone();
         let chain = vec![certificate.clone(), self.certificate()];
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
@@ -53,6 +64,7 @@ impl Authority {
         Identity {
             config: Arc::new(config),
             certificate,
+            pem,
         }
     }
 }

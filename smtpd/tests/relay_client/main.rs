@@ -6,4 +6,5 @@ mod dialogues;
 mod ground;
 mod host;
 mod hostile;
+mod postfix;
 mod tls;

@@ -8,6 +8,7 @@
 //! | `nameserver.rs` | answers over UDP and TCP, as from all authoritative servers at once |
 //! | `authority.rs` | certificates that a server under test trusts |
 //! | `policy_host.rs` | MTA-STS policies over HTTPS |
+//! | `postfix.rs` | [`Postfix`]: a real host |
 //!
 //! ```text
 //! let internet = Internet::new()?;
@@ -20,6 +21,7 @@
 mod authority;
 mod nameserver;
 mod policy_host;
+mod postfix;
 mod signing;
 mod zone;
 
@@ -35,6 +37,7 @@ use tempfile::NamedTempFile;
 pub use authority::{Authority, Flaw, Issued};
 use nameserver::Running;
 pub use policy_host::PolicyHost;
+pub use postfix::Postfix;
 use signing::Signed;
 pub use zone::Zone;
 
