@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::mailbox;
 use crate::mailbox::row::OpenRow;
-use crate::mime::MessageIndex;
+use crate::mime::EncodedIndex;
 use crate::writer::Tx;
 use crate::{
     AccountId, Error, FlagChange, FlagOperation, Flags, Keywords, MailboxId, MessageId, ModSeq,
@@ -69,7 +69,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indexes {
     /// Those that were found, in the order asked.
-    pub found: Vec<(Uid, MessageIndex)>,
+    pub found: Vec<(Uid, EncodedIndex)>,
     /// How many of the messages asked for are settled: they were found, or are no more. At least one, if one was asked
     /// for; the caller asks again for the rest.
     pub settled: usize,
@@ -138,12 +138,12 @@ impl Store {
         self.read(move |connection| {
             mailbox::require_owned(connection, account, mailbox)?;
             let sql = "SELECT uid, message, size, internal_date, internal_zone, saved, modseq, flags, keywords, prefix
-                       FROM entry WHERE mailbox = ?1 AND uid = ?2";
+                       FROM entry WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3";
             let mut select = connection.prepare_cached(sql)?;
             let mut entries = Vec::with_capacity(uids.len());
-            for uid in uids {
-                let mut rows = select.query(params![mailbox, uid])?;
-                if let Some(row) = rows.next()? {
+            for (first, last) in runs(&uids) {
+                let mut rows = select.query(params![mailbox, first, last])?;
+                while let Some(row) = rows.next()? {
                     entries.push(entry_from_row(row)?);
                 }
             }
@@ -163,26 +163,7 @@ impl Store {
         let uids = bounded(uids)?;
         self.read(move |connection| {
             mailbox::require_owned(connection, account, mailbox)?;
-            let sql = "SELECT length(entry.prefix), mime.data FROM entry JOIN mime ON mime.message = entry.message
-                       WHERE entry.mailbox = ?1 AND entry.uid = ?2";
-            let mut select = connection.prepare_cached(sql)?;
-            let mut found = Vec::with_capacity(uids.len());
-            let mut octets = 0;
-            for (settled, &uid) in uids.iter().enumerate() {
-                let mut rows = select.query(params![mailbox, uid])?;
-                let Some(row) = rows.next()? else { continue };
-                let prefix = row.get::<_, i64>(0)? as u64;
-                let mime = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-                octets += mime.len();
-                if octets > INDEXES_OCTETS_MAX && !found.is_empty() {
-                    return Ok(Indexes { found, settled });
-                }
-                found.push((uid, decode_index(mime, prefix)?));
-            }
-            Ok(Indexes {
-                found,
-                settled: uids.len(),
-            })
+            read_indexes(connection, mailbox, &uids)
         })
         .await
     }
@@ -269,9 +250,30 @@ fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn decode_index(mime: &[u8], prefix: u64) -> Result<MessageIndex> {
-    MessageIndex::decode(mime, prefix)
-        .map_err(|error| Error::Corrupt(format!("a MIME index is unreadable: {error}")))
+fn read_indexes(connection: &Connection, mailbox: MailboxId, uids: &[Uid]) -> Result<Indexes> {
+    let sql = "SELECT entry.uid, length(entry.prefix), mime.data FROM entry JOIN mime ON mime.message = entry.message
+               WHERE entry.mailbox = ?1 AND entry.uid BETWEEN ?2 AND ?3 ORDER BY entry.uid";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut found = Vec::with_capacity(uids.len());
+    let mut octets = 0;
+    let mut settled = 0;
+    for (first, last) in runs(uids) {
+        let mut rows = select.query(params![mailbox, first, last])?;
+        while let Some(row) = rows.next()? {
+            let uid: Uid = row.get(0)?;
+            let mime = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            octets += mime.len();
+            if octets > INDEXES_OCTETS_MAX && !found.is_empty() {
+                settled += (uid.value() - first.value()) as usize;
+                return Ok(Indexes { found, settled });
+            }
+            let prefix = row.get::<_, i64>(1)? as u64;
+            let index = EncodedIndex::new(Bytes::copy_from_slice(mime), prefix);
+            found.push((uid, index));
+        }
+        settled += (last.value() - first.value()) as usize + 1;
+    }
+    Ok(Indexes { found, settled })
 }
 
 /// A new entry. The caller has counted it in the row.

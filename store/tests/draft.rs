@@ -1,6 +1,6 @@
 //! A draft whose header section is set apart: what is replaced before the seal is as if it had never been written.
 
-use store::mime::MessageIndex;
+use store::mime::EncodedIndex;
 use store::{
     AccountId, Address, Appending, Draft, Error, Flags, NewAccount, Options, Sealed, Store, Uid,
 };
@@ -26,7 +26,7 @@ fn body(octets: usize) -> Vec<u8> {
     format!("\r\n--b\r\n\r\n{text}\r\n--b\r\n\r\nmore\r\n--b--\r\n").into_bytes()
 }
 
-async fn filed(store: &Store, account: AccountId, message: Sealed) -> (Vec<u8>, MessageIndex) {
+async fn filed(store: &Store, account: AccountId, message: Sealed) -> (Vec<u8>, EncodedIndex) {
     let appending = Appending {
         message,
         flags: Flags::NONE,

@@ -169,7 +169,7 @@ async fn an_accepted_message_is_shared_and_served_with_each_prefix() {
             .indexes(account, inbox.id, &[Uid::FIRST])
             .await
             .expect("indexes");
-        let (_, index) = &indexes.found[0];
+        let index = indexes.found[0].1.decode().expect("index");
         assert_eq!(
             index.root().body,
             (whole.len() as u64 - 11)..whole.len() as u64

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use daemon::session::Output;
-use store::mime::MessageIndex;
+use store::mime::EncodedIndex;
 use store::{Entry, READ_OCTETS_MAX, Uid};
 
 use super::fields;
@@ -33,7 +33,7 @@ pub struct Message {
     pub row: Row,
     uid: Uid,
     entry: Option<Entry>,
-    index: Option<MessageIndex>,
+    index: Option<EncodedIndex>,
     /// For each section asked for, in order.
     located: Vec<Located>,
 }
@@ -139,7 +139,7 @@ impl Batches<'_> {
         for message in &mut part {
             let found = indexes.next_if(|(uid, _)| *uid == message.uid);
             message.index = found.map(|(_, index)| index);
-            message.located = self.locate(message.index.as_ref());
+            message.located = self.locate(message.index.as_ref())?;
         }
         part.retain(|message| message.index.is_some());
         Ok(part)
@@ -163,17 +163,15 @@ impl Batches<'_> {
         Ok(())
     }
 
-    fn locate(&self, index: Option<&MessageIndex>) -> Vec<Located> {
-        let Some(index) = index else {
-            return Vec::new();
+    fn locate(&self, index: Option<&EncodedIndex>) -> Result<Vec<Located>, Reject> {
+        let mut sections = self.plan.sections().peekable();
+        let (Some(index), Some(_)) = (index, sections.peek()) else {
+            return Ok(Vec::new());
         };
-        let sections = self.plan.items.iter().filter_map(|item| match item {
-            Item::Section(section) => Some(section),
-            _ => None,
-        });
-        sections
-            .map(|item| locate(index, &item.section, item.partial))
-            .collect()
+        let index = index.decode()?;
+        Ok(sections
+            .map(|item| locate(&index, &item.section, item.partial))
+            .collect())
     }
 
     async fn write(
@@ -200,7 +198,7 @@ impl Batches<'_> {
                 Item::Flags => flags_told = true,
                 _ => {}
             }
-            self.simple_item(item, message, view);
+            self.simple_item(item, message, view)?;
         }
         if !flags_told && view.must_be_told(message.row.uid) {
             self.unasked_flags(message, view);
@@ -225,7 +223,7 @@ impl Batches<'_> {
         }
     }
 
-    fn simple_item(&mut self, item: &Item, message: &Message, view: &View) {
+    fn simple_item(&mut self, item: &Item, message: &Message, view: &View) -> Result<(), Reject> {
         let line = &mut self.line;
         let (row, entry, index) = (&message.row, &message.entry, &message.index);
         match item {
@@ -243,7 +241,8 @@ impl Batches<'_> {
                 });
             }
             Item::Envelope | Item::Body | Item::BodyStructure => {
-                let Some(index) = index else { return };
+                let Some(index) = index else { return Ok(()) };
+                let index = &index.decode()?;
                 match item {
                     Item::Envelope => structure::envelope(index.envelope(), line.item("ENVELOPE")),
                     Item::Body => structure::body(index, false, line.item("BODY")),
@@ -252,6 +251,7 @@ impl Batches<'_> {
             }
             Item::Section(_) => {}
         }
+        Ok(())
     }
 
     /// Writes one section; false if the message vanished before it could be read.

@@ -1,6 +1,6 @@
 //! What one FETCH needs of each message, worked out once.
 
-use crate::grammar::fetch::{Fetch, Item};
+use crate::grammar::fetch::{Fetch, Item, SectionItem};
 
 /// A FETCH, prepared.
 #[derive(Debug)]
@@ -45,6 +45,14 @@ impl Plan {
             sets_seen: any(|item| matches!(item, Item::Section(section) if !section.peek)),
             items,
         }
+    }
+
+    /// The sections asked for, in order.
+    pub fn sections(&self) -> impl Iterator<Item = &SectionItem> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Section(section) => Some(section),
+            _ => None,
+        })
     }
 
     /// Whether the client asks for mod-sequences, and so enables CONDSTORE (RFC 7162 §3.1).

@@ -18,7 +18,7 @@ pub enum Located {
 }
 
 /// Finds a section; a partial is applied to octets here, to fields when they have been chosen.
-pub fn locate(index: &MessageIndex, section: &Section, partial: Option<Partial>) -> Located {
+pub fn locate(index: &MessageIndex<'_>, section: &Section, partial: Option<Partial>) -> Located {
     let Some(range) = section_range(index, section) else {
         return Located::Nowhere;
     };
@@ -28,7 +28,7 @@ pub fn locate(index: &MessageIndex, section: &Section, partial: Option<Partial>)
     }
 }
 
-fn section_range(index: &MessageIndex, section: &Section) -> Option<Range<u64>> {
+fn section_range(index: &MessageIndex<'_>, section: &Section) -> Option<Range<u64>> {
     let part = index.section(&section.part)?;
     let is_root = section.part.is_empty();
     match section.text {

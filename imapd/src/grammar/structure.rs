@@ -3,7 +3,9 @@
 //! The depth of the tree is bounded by the index, therefore the walk may recurse. Header text goes out in ASCII:
 //! see [`super::encoded_word`].
 
-use store::mime::{Disposition, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part};
+use store::mime::{
+    Disposition, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, Text,
+};
 
 use super::{encoded_word, quote};
 
@@ -19,7 +21,7 @@ fn word(value: &str, into: &mut Vec<u8>) {
 }
 
 /// Writes ENVELOPE.
-pub fn envelope(envelope: &Envelope, into: &mut Vec<u8>) {
+pub fn envelope(envelope: &Envelope<'_>, into: &mut Vec<u8>) {
     into.push(b'(');
     text(envelope.date.as_deref(), into);
     into.push(b' ');
@@ -42,7 +44,7 @@ pub fn envelope(envelope: &Envelope, into: &mut Vec<u8>) {
     into.push(b')');
 }
 
-fn addresses(list: &[EnvelopeAddress], into: &mut Vec<u8>) {
+fn addresses(list: &[EnvelopeAddress<'_>], into: &mut Vec<u8>) {
     if list.is_empty() {
         return into.extend_from_slice(b"NIL");
     }
@@ -62,7 +64,7 @@ fn addresses(list: &[EnvelopeAddress], into: &mut Vec<u8>) {
 }
 
 /// Writes BODYSTRUCTURE, or BODY, which is the same without extension data.
-pub fn body(index: &MessageIndex, extended: bool, into: &mut Vec<u8>) {
+pub fn body(index: &MessageIndex<'_>, extended: bool, into: &mut Vec<u8>) {
     Writer {
         index,
         extended,
@@ -72,13 +74,13 @@ pub fn body(index: &MessageIndex, extended: bool, into: &mut Vec<u8>) {
 }
 
 struct Writer<'a> {
-    index: &'a MessageIndex,
+    index: &'a MessageIndex<'a>,
     extended: bool,
     into: &'a mut Vec<u8>,
 }
 
 impl Writer<'_> {
-    fn part(&mut self, part: &Part) {
+    fn part(&mut self, part: &Part<'_>) {
         self.into.push(b'(');
         match part.kind {
             Kind::Multipart => self.multipart(part),
@@ -87,7 +89,7 @@ impl Writer<'_> {
         self.into.push(b')');
     }
 
-    fn multipart(&mut self, part: &Part) {
+    fn multipart(&mut self, part: &Part<'_>) {
         let index = self.index;
         for child in index.children(part) {
             self.part(child);
@@ -102,7 +104,7 @@ impl Writer<'_> {
     }
 
     /// body-type-basic, body-type-msg or body-type-text.
-    fn single(&mut self, part: &Part) {
+    fn single(&mut self, part: &Part<'_>) {
         word(&part.media_type, self.into);
         self.space();
         word(&part.subtype, self.into);
@@ -129,7 +131,7 @@ impl Writer<'_> {
         }
     }
 
-    fn message_inside(&mut self, part: &Part) {
+    fn message_inside(&mut self, part: &Part<'_>) {
         if !part.is("message", "rfc822") {
             return;
         }
@@ -146,7 +148,7 @@ impl Writer<'_> {
         self.part(message);
     }
 
-    fn disposition_language_location(&mut self, part: &Part) {
+    fn disposition_language_location(&mut self, part: &Part<'_>) {
         self.space();
         self.disposition(part.disposition.as_ref());
         self.space();
@@ -155,7 +157,7 @@ impl Writer<'_> {
         text(part.location.as_deref(), self.into);
     }
 
-    fn disposition(&mut self, disposition: Option<&Disposition>) {
+    fn disposition(&mut self, disposition: Option<&Disposition<'_>>) {
         let Some(disposition) = disposition else {
             return self.into.extend_from_slice(b"NIL");
         };
@@ -166,7 +168,7 @@ impl Writer<'_> {
         self.into.push(b')');
     }
 
-    fn parameters(&mut self, parameters: &[Parameter]) {
+    fn parameters(&mut self, parameters: &[Parameter<'_>]) {
         if parameters.is_empty() {
             return self.into.extend_from_slice(b"NIL");
         }
@@ -179,7 +181,7 @@ impl Writer<'_> {
         self.into.push(b')');
     }
 
-    fn language(&mut self, tags: &[String]) {
+    fn language(&mut self, tags: &[Text<'_>]) {
         match tags {
             [] => self.into.extend_from_slice(b"NIL"),
             [only] => word(only, self.into),

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use store::Entry;
 use store::mime::search::{Scope, pieces};
-use store::mime::{MessageIndex, Needle};
+use store::mime::{EncodedIndex, MessageIndex, Needle};
 
 use super::program::Test;
 use crate::grammar::date::Day;
@@ -25,7 +25,7 @@ pub struct Known {
     /// Its size and dates.
     pub entry: Option<Entry>,
     /// Its structure.
-    pub index: Option<MessageIndex>,
+    pub index: Option<EncodedIndex>,
     /// Its octets, as far as they have been read.
     pub octets: Option<Octets>,
 }
@@ -76,13 +76,18 @@ impl<'a> Judge<'a> {
             | Test::Older(_)
             | Test::Younger(_) => self.by_entry(test),
             Test::SentDay(days) => {
-                let index = self.known.index.as_ref()?;
+                let index = self.index()?;
                 Some(index.sent.is_some_and(|sent| days.contains(sent.day())))
             }
             Test::Header(name, needle) => self.header(name, needle),
             Test::Body(needle) => self.body(needle),
             Test::Text(needle) => self.text(needle),
         }
+    }
+
+    /// What cannot be read leaves the message open, until reading its texts tells the failure.
+    fn index(&self) -> Option<MessageIndex<'_>> {
+        self.known.index.as_ref()?.decode().ok()
     }
 
     /// The first failure decides; the dear tests come after the cheap ones by being open at first.
@@ -160,15 +165,16 @@ impl<'a> Judge<'a> {
 
     /// The decoded pieces, if they were read with one of these scopes.
     fn texts_of(&self, scopes: &[Scope]) -> Option<&Vec<Text<'a>>> {
-        let (index, octets) = (self.known.index.as_ref()?, self.known.octets.as_ref()?);
+        let octets = self.known.octets.as_ref()?;
         if !scopes.contains(&octets.scope) {
             return None;
         }
-        Some(self.texts.get_or_init(|| decode(index, octets)))
+        let index = self.index()?;
+        Some(self.texts.get_or_init(|| decode(&index, octets)))
     }
 }
 
-fn decode<'a>(index: &'a MessageIndex, octets: &'a Octets) -> Vec<Text<'a>> {
+fn decode<'a>(index: &MessageIndex<'_>, octets: &'a Octets) -> Vec<Text<'a>> {
     let own_header = &index.root().header;
     let pieces = pieces(index, octets.scope).zip(&octets.pieces);
     let read = pieces.filter_map(|(piece, octets)| Some((piece, octets.as_ref()?)));

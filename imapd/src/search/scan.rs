@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use bytes::Bytes;
+use store::mime::EncodedIndex;
 use store::mime::search::{Scope, pieces};
 use store::{READ_OCTETS_MAX, Uid};
 use tokio::task::JoinHandle;
@@ -156,7 +157,11 @@ impl Scan<'_> {
     async fn by_texts(&mut self, batch: Vec<Known>, scope: Scope) -> Result<Vec<Known>, Reject> {
         let mut open = Vec::new();
         let mut judging: VecDeque<JoinHandle<Judged>> = VecDeque::new();
-        let mut batch = batch.into_iter().peekable();
+        let located = batch.into_iter().map(|known| locate(known, scope));
+        let mut batch = located
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .peekable();
         while batch.peek().is_some() {
             let group = self.read_group(&mut batch, scope).await?;
             let program = self.program.clone();
@@ -190,15 +195,14 @@ impl Scan<'_> {
     /// Reads octets of as many messages as one answer of the store holds; of a larger one, alone.
     async fn read_group(
         &self,
-        batch: &mut Peekable<IntoIter<Known>>,
+        batch: &mut Peekable<IntoIter<Located>>,
         scope: Scope,
     ) -> Result<Vec<Known>, Reject> {
         let (mut group, mut wanted, mut octets) = (Vec::new(), Vec::new(), 0);
-        while let Some(known) = batch
-            .next_if(|known| group.is_empty() || octets + size(known, scope) <= READ_OCTETS_MAX)
+        while let Some((known, ranges)) =
+            batch.next_if(|(_, ranges)| group.is_empty() || octets + sum(ranges) <= READ_OCTETS_MAX)
         {
-            octets += size(&known, scope);
-            let ranges = ranges(&known, scope);
+            octets += sum(&ranges);
             let uid = Uid::new(known.row.uid).unwrap_or(Uid::FIRST);
             group.push((known, ranges.len()));
             wanted.extend(ranges.into_iter().map(|range| (uid, range)));
@@ -254,20 +258,18 @@ fn uids(batch: &[Known]) -> Vec<Uid> {
         .collect()
 }
 
-fn ranges(known: &Known, scope: Scope) -> Vec<Range<u64>> {
-    known
-        .index
-        .iter()
-        .flat_map(|index| pieces(index, scope))
-        .map(|piece| piece.range())
-        .collect()
+/// A message, and where its pieces of text lie.
+type Located = (Known, Vec<Range<u64>>);
+
+fn locate(known: Known, scope: Scope) -> Result<Located, Reject> {
+    let index = known.index.as_ref().map(EncodedIndex::decode).transpose()?;
+    let pieces = index.iter().flat_map(|index| pieces(index, scope));
+    let ranges = pieces.map(|piece| piece.range()).collect();
+    Ok((known, ranges))
 }
 
-fn size(known: &Known, scope: Scope) -> u64 {
-    ranges(known, scope)
-        .iter()
-        .map(|range| range.end - range.start)
-        .sum()
+fn sum(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 /// A blocking task ends early only if it panics or the runtime stops.

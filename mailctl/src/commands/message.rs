@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use base64::Engine as _;
 use serde::Serialize;
 use serde_json::json;
+use store::mime::MessageIndex;
 use store::mime::decode::encoded_words;
 use store::{AccountId, ENTRIES_MAX, Entry, Flags, MailboxId, READ_OCTETS_MAX, SnapshotMode, Uid};
 
@@ -97,31 +98,30 @@ async fn describe(
         rest = rest.get(part.settled..).unwrap_or_default();
         indexes.extend(part.found);
     }
-    Ok(indexes
-        .into_iter()
-        .filter_map(|(uid, index)| {
-            let entry: &Entry = entries.iter().find(|entry| entry.uid == uid)?;
-            let envelope = index.envelope();
-            Some(Shown {
-                uid: uid.value(),
-                received: moment::rfc3339(entry.internal_date.seconds),
-                octets: entry.size,
-                flags: flag_names(entry.flags),
-                from: envelope.from.first().and_then(|from| {
-                    Some(format!(
-                        "{}@{}",
-                        from.mailbox.as_ref()?,
-                        from.host.as_ref()?
-                    ))
-                }),
-                subject: envelope
-                    .subject
-                    .as_deref()
-                    .map(|subject| encoded_words(subject).into_owned()),
-                message_id: envelope.message_id.clone(),
-            })
-        })
-        .collect())
+    let both = indexes.iter().filter_map(|(uid, index)| {
+        let entry = entries.iter().find(|entry| entry.uid == *uid)?;
+        Some((entry, index))
+    });
+    both.map(|(entry, index)| Ok(shown(entry, &index.decode()?)))
+        .collect()
+}
+
+fn shown(entry: &Entry, index: &MessageIndex<'_>) -> Shown {
+    let envelope = index.envelope();
+    let from = envelope.from.first().and_then(|from| {
+        let (mailbox, host) = (from.mailbox.as_deref()?, from.host.as_deref()?);
+        Some(format!("{mailbox}@{host}"))
+    });
+    let subject = envelope.subject.as_deref();
+    Shown {
+        uid: entry.uid.value(),
+        received: moment::rfc3339(entry.internal_date.seconds),
+        octets: entry.size,
+        flags: flag_names(entry.flags),
+        from,
+        subject: subject.map(|subject| encoded_words(subject).into_owned()),
+        message_id: envelope.message_id.as_deref().map(str::to_owned),
+    }
 }
 
 fn flag_names(flags: Flags) -> Vec<&'static str> {

@@ -4,12 +4,12 @@
 //! Not here: whether an address is valid, and RFC 2047 decoding of names.
 
 use super::{
-    index::EnvelopeAddress,
+    index::{EnvelopeAddress, Text},
     limits::{ADDRESSES_MAX, COMMENT_DEPTH_MAX},
 };
 
 /// Appends the addresses of an unfolded field body to `list`, up to [`ADDRESSES_MAX`].
-pub(super) fn parse_into(text: &str, list: &mut Vec<EnvelopeAddress>) {
+pub(super) fn parse_into(text: &str, list: &mut Vec<EnvelopeAddress<'static>>) {
     Parser {
         text,
         at: 0,
@@ -34,13 +34,13 @@ struct Words {
     /// Text of the last comment.
     comment: Option<String>,
     /// What stands in angle brackets.
-    angle: Option<EnvelopeAddress>,
+    angle: Option<EnvelopeAddress<'static>>,
 }
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    list: &'a mut Vec<EnvelopeAddress>,
+    list: &'a mut Vec<EnvelopeAddress<'static>>,
     in_group: bool,
     words: Words,
 }
@@ -88,7 +88,7 @@ impl Parser<'_> {
     fn start_group(&mut self) {
         let words = std::mem::take(&mut self.words);
         self.list.push(EnvelopeAddress {
-            mailbox: Some(words.phrase),
+            mailbox: Some(words.phrase.into()),
             ..Default::default()
         });
         self.in_group = true;
@@ -138,12 +138,13 @@ impl Words {
         self.local = Some(before);
     }
 
-    fn into_address(self) -> Option<EnvelopeAddress> {
+    fn into_address(self) -> Option<EnvelopeAddress<'static>> {
         let comment = self.comment.filter(|comment| !comment.is_empty());
         if let Some(angle) = self.angle {
             let name = Some(self.phrase)
                 .filter(|phrase| !phrase.is_empty())
-                .or(comment);
+                .or(comment)
+                .map(Text::from);
             return Some(EnvelopeAddress { name, ..angle });
         }
         match self.local {
@@ -164,12 +165,16 @@ fn address(
     route: Option<String>,
     local: &str,
     host: &str,
-) -> EnvelopeAddress {
-    let or =
-        |text: &str, missing: &str| Some(if text.is_empty() { missing } else { text }.to_owned());
+) -> EnvelopeAddress<'static> {
+    let or = |text: &str, missing: &'static str| {
+        Some(match text {
+            "" => missing.into(),
+            text => text.to_owned().into(),
+        })
+    };
     EnvelopeAddress {
-        name,
-        route,
+        name: name.map(Text::from),
+        route: route.map(Text::from),
         mailbox: or(local, EnvelopeAddress::MISSING_MAILBOX),
         host: or(host, EnvelopeAddress::MISSING_HOST),
     }
@@ -194,7 +199,7 @@ fn angle_length(text: &str) -> (usize, usize) {
 }
 
 /// `[route ":"] local "@" domain` as it stands in angle brackets.
-fn angle_address(text: &str) -> EnvelopeAddress {
+fn angle_address(text: &str) -> EnvelopeAddress<'static> {
     let text = text.trim();
     let (route, spec) = match text.split_once(':') {
         Some((route, spec)) if text.starts_with('@') => (Some(route.trim().to_owned()), spec),

@@ -3,9 +3,10 @@
 //! Failure: [`DecodeError`] for anything that [`MessageIndex::encode`] did not write. Reading never panics and never
 //! takes more memory than a small multiple of what it is given.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::index::{MessageIndex, Part, SentDate};
+use super::index::{MessageIndex, Part, SentDate, Text};
 
 /// First octet of the stored form. A form that changes gets another number, and the old one stays readable.
 const VERSION: u8 = 1;
@@ -33,10 +34,40 @@ struct Stored<P, S, T> {
     preview: T,
 }
 
-impl MessageIndex {
+/// An index as it was read from the store, with what is served in front of the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedIndex {
+    octets: Bytes,
+    prefix_octets: u64,
+}
+
+impl EncodedIndex {
+    /// The stored octets of an index, for a message that is served behind `prefix_octets` octets of header fields.
+    pub(crate) fn new(octets: Bytes, prefix_octets: u64) -> EncodedIndex {
+        EncodedIndex {
+            octets,
+            prefix_octets,
+        }
+    }
+
+    /// The same with `octets` octets of complete header fields put in front; see [`MessageIndex::prepended`].
+    #[must_use]
+    pub fn prepended(mut self, octets: u64) -> EncodedIndex {
+        self.prefix_octets = self.prefix_octets.saturating_add(octets);
+        self
+    }
+
+    /// The index, with offsets as served. It borrows its texts, so that reading one costs next to nothing.
+    pub fn decode(&self) -> crate::Result<MessageIndex<'_>> {
+        let index = MessageIndex::decode(&self.octets, self.prefix_octets);
+        index.map_err(|error| crate::Error::Corrupt(format!("a MIME index is unreadable: {error}")))
+    }
+}
+
+impl<'a> MessageIndex<'a> {
     /// The index as octets for storage.
     pub fn encode(&self) -> Vec<u8> {
-        let parts: Vec<(u32, &Part)> = self
+        let parts: Vec<(u32, &Part<'_>)> = self
             .parts
             .iter()
             .map(|part| (part.end - part.place - 1, part))
@@ -53,14 +84,14 @@ impl MessageIndex {
         postcard::to_extend(&stored, vec![VERSION]).unwrap_or_default()
     }
 
-    /// Reads what [`MessageIndex::encode`] wrote, for a message that is served with `prefix_octets` octets of
+    /// Reads what [`MessageIndex::encode`] wrote, borrowing its texts from there, for a message that is served with `prefix_octets` octets of
     /// complete header fields in front of what was indexed: see [`MessageIndex::prepended`].
-    pub fn decode(octets: &[u8], prefix_octets: u64) -> Result<MessageIndex, DecodeError> {
+    pub fn decode(octets: &'a [u8], prefix_octets: u64) -> Result<MessageIndex<'a>, DecodeError> {
         let (&version, rest) = octets.split_first().ok_or(DecodeError::Damaged)?;
         if version != VERSION {
             return Err(DecodeError::Version);
         }
-        let stored: Stored<Vec<(u32, Part)>, Vec<String>, String> =
+        let stored: Stored<Vec<(u32, Part<'_>)>, Vec<Text<'_>>, Text<'_>> =
             postcard::from_bytes(rest).map_err(|_| DecodeError::Damaged)?;
         let index = MessageIndex {
             size: stored.size,
@@ -75,7 +106,7 @@ impl MessageIndex {
 }
 
 /// Gives each part its place, and refuses a list that is no tree, so that no walk over it can go astray.
-fn placed(stored: Vec<(u32, Part)>) -> Result<Vec<Part>, DecodeError> {
+fn placed(stored: Vec<(u32, Part<'_>)>) -> Result<Vec<Part<'_>>, DecodeError> {
     let count = u32::try_from(stored.len()).map_err(|_| DecodeError::Damaged)?;
     let mut open: Vec<u32> = Vec::new();
     let mut parts = Vec::with_capacity(stored.len());
@@ -109,6 +140,6 @@ fn placed(stored: Vec<(u32, Part)>) -> Result<Vec<Part>, DecodeError> {
     }
 }
 
-fn ordered(part: &Part) -> bool {
+fn ordered(part: &Part<'_>) -> bool {
     part.header.start <= part.header.end && part.body.start <= part.body.end
 }

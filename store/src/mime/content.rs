@@ -5,22 +5,22 @@
 use super::{
     address,
     header::{Field, Fields},
-    index::{Disposition, Encoding, Envelope, EnvelopeAddress, Parameter},
+    index::{Disposition, Encoding, Envelope, EnvelopeAddress, Parameter, Text},
     limits::{LANGUAGES_MAX, PARAMETERS_MAX},
 };
 
 /// A Content-Type.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ContentType {
-    pub(super) media_type: String,
-    pub(super) subtype: String,
-    pub(super) parameters: Vec<Parameter>,
+    pub(super) media_type: Text<'static>,
+    pub(super) subtype: Text<'static>,
+    pub(super) parameters: Vec<Parameter<'static>>,
 }
 
 impl ContentType {
     /// The type without parameters, except that text says its default charset (RFC 2046 §4.1.2).
-    pub(super) fn plain(media_type: &str, subtype: &str) -> ContentType {
-        let (media_type, subtype) = (media_type.to_owned(), subtype.to_owned());
+    pub(super) fn plain(media_type: &'static str, subtype: &'static str) -> ContentType {
+        let (media_type, subtype) = (media_type.into(), subtype.into());
         let mut content = ContentType {
             media_type,
             subtype,
@@ -39,8 +39,8 @@ impl ContentType {
             return None;
         }
         let (media_type, subtype) = (
-            media_type.to_ascii_lowercase(),
-            subtype.to_ascii_lowercase(),
+            media_type.to_ascii_lowercase().into(),
+            subtype.to_ascii_lowercase().into(),
         );
         let mut content = ContentType {
             media_type,
@@ -52,24 +52,27 @@ impl ContentType {
     }
 
     fn default_charset(&mut self) {
-        let known = |p: &Parameter| p.name == "charset" || p.name == "charset*";
+        let known = |p: &Parameter<'_>| p.name == "charset" || p.name == "charset*";
         if self.media_type == "text" && !self.parameters.iter().any(known) {
-            let (name, value) = ("charset".to_owned(), "us-ascii".to_owned());
+            let (name, value) = ("charset".into(), "us-ascii".into());
             self.parameters.push(Parameter { name, value });
         }
     }
 }
 
 /// Reads Content-Disposition.
-pub(super) fn disposition(fields: &Fields) -> Option<Disposition> {
+pub(super) fn disposition(fields: &Fields) -> Option<Disposition<'static>> {
     let text = fields.text(Field::ContentDisposition)?;
     let (kind, parameters) = value_and_parameters(&text);
     let kind = kind.to_ascii_lowercase();
-    (!kind.is_empty()).then_some(Disposition { kind, parameters })
+    (!kind.is_empty()).then_some(Disposition {
+        kind: kind.into(),
+        parameters,
+    })
 }
 
 /// Reads Content-Transfer-Encoding.
-pub(super) fn encoding(fields: &Fields) -> Encoding {
+pub(super) fn encoding(fields: &Fields) -> Encoding<'static> {
     let text = fields
         .text_not_empty(Field::ContentTransferEncoding)
         .unwrap_or_default();
@@ -80,19 +83,20 @@ pub(super) fn encoding(fields: &Fields) -> Encoding {
         "binary" => Encoding::Binary,
         "quoted-printable" => Encoding::QuotedPrintable,
         "base64" => Encoding::Base64,
-        _ => Encoding::Other(name),
+        _ => Encoding::Other(name.into()),
     }
 }
 
 /// Reads Content-Language.
-pub(super) fn language(fields: &Fields) -> Vec<String> {
+pub(super) fn language(fields: &Fields) -> Vec<Text<'static>> {
     let text = fields.text(Field::ContentLanguage).unwrap_or_default();
     let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-    tags.take(LANGUAGES_MAX).map(str::to_owned).collect()
+    let tags = tags.take(LANGUAGES_MAX).map(str::to_owned);
+    tags.map(Text::from).collect()
 }
 
 /// The envelope. The first of several fields counts, but all of To, Cc and Bcc do.
-pub(super) fn envelope(fields: &Fields) -> Envelope {
+pub(super) fn envelope(fields: &Fields) -> Envelope<'static> {
     let first = |field| addresses(fields.all(field).take(1));
     let all = |field| addresses(fields.all(field));
     Envelope {
@@ -109,7 +113,7 @@ pub(super) fn envelope(fields: &Fields) -> Envelope {
     }
 }
 
-fn addresses(texts: impl Iterator<Item = String>) -> Vec<EnvelopeAddress> {
+fn addresses(texts: impl Iterator<Item = String>) -> Vec<EnvelopeAddress<'static>> {
     let mut list = Vec::new();
     for text in texts {
         address::parse_into(&text, &mut list);
@@ -118,17 +122,17 @@ fn addresses(texts: impl Iterator<Item = String>) -> Vec<EnvelopeAddress> {
 }
 
 /// The message-IDs in a References field, without angle brackets.
-pub(super) fn message_ids(text: &str) -> Vec<String> {
+pub(super) fn message_ids(text: &str) -> Vec<Text<'static>> {
     let inside = text
         .split('<')
         .skip(1)
         .filter_map(|rest| rest.split_once('>'));
     let ids = inside.map(|(id, _)| id.split_whitespace().collect::<String>());
-    ids.filter(|id| !id.is_empty()).collect()
+    ids.filter(|id| !id.is_empty()).map(Text::from).collect()
 }
 
 /// A structured value and its parameters: `value; name=value; name="value"`.
-fn value_and_parameters(text: &str) -> (String, Vec<Parameter>) {
+fn value_and_parameters(text: &str) -> (String, Vec<Parameter<'static>>) {
     let mut at = 0;
     let value = until(text, &mut at, b";");
     // `text/plain charset=utf-8`: the semicolon is missing.
@@ -144,7 +148,7 @@ fn value_and_parameters(text: &str) -> (String, Vec<Parameter>) {
     (value, joined(parameters))
 }
 
-fn parse_parameters(text: &str, parameters: &mut Vec<Parameter>) {
+fn parse_parameters(text: &str, parameters: &mut Vec<Parameter<'static>>) {
     let mut at = 0;
     while at < text.len() && parameters.len() < PARAMETERS_MAX {
         let name = until(text, &mut at, b";=").to_ascii_lowercase();
@@ -153,7 +157,10 @@ fn parse_parameters(text: &str, parameters: &mut Vec<Parameter>) {
         }
         let value = until(text, &mut at, b";");
         if !name.is_empty() {
-            parameters.push(Parameter { name, value });
+            parameters.push(Parameter {
+                name: name.into(),
+                value: value.into(),
+            });
         }
     }
 }
@@ -209,12 +216,12 @@ fn piece(name: &str) -> Option<(&str, usize, bool)> {
     Some((base, number.parse().ok()?, extended))
 }
 
-fn join(base: &str, parameters: &[Parameter]) -> Parameter {
+fn join(base: &str, parameters: &[Parameter<'_>]) -> Parameter<'static> {
     let mut pieces: Vec<(usize, bool, &str)> = parameters
         .iter()
         .filter_map(|p| piece(&p.name).map(|found| (found, p)))
         .filter(|((name, _, _), _)| *name == base)
-        .map(|((_, number, extended), p)| (number, extended, p.value.as_str()))
+        .map(|((_, number, extended), p)| (number, extended, &*p.value))
         .collect();
     pieces.sort_by_key(|&(number, ..)| number);
     let extended = pieces.iter().any(|&(_, extended, _)| extended);
@@ -234,7 +241,10 @@ fn join(base: &str, parameters: &[Parameter]) -> Parameter {
     } else {
         base.to_owned()
     };
-    Parameter { name, value }
+    Parameter {
+        name: name.into(),
+        value: value.into(),
+    }
 }
 
 /// A plain piece between extended ones has to be encoded like them.

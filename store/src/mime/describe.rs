@@ -10,9 +10,9 @@ use super::{
     limits::BOUNDARY_OCTETS_MAX,
 };
 
-impl Part {
+impl Part<'static> {
     /// An empty `text/plain` part.
-    pub(super) fn empty(place: usize, at: u64) -> Part {
+    pub(super) fn empty(place: usize, at: u64) -> Part<'static> {
         let ContentType {
             media_type,
             subtype,
@@ -43,7 +43,7 @@ impl Part {
 
 /// Fills in what the fields say. Gives the boundary if there are parts inside; `room` says whether any may be.
 pub(super) fn describe(
-    part: &mut Part,
+    part: &mut Part<'static>,
     fields: &Fields,
     by_default: ContentType,
     room: bool,
@@ -73,8 +73,8 @@ pub(super) fn describe(
 }
 
 /// Decides whether parts are inside, and gives the boundary between them.
-fn contained(part: &mut Part, room: bool) -> Option<Vec<u8>> {
-    match (part.media_type.as_str(), part.subtype.as_str()) {
+fn contained(part: &mut Part<'static>, room: bool) -> Option<Vec<u8>> {
+    match (&*part.media_type, &*part.subtype) {
         ("multipart", _) => match boundary(part) {
             None => {
                 let plain = ContentType::plain("text", "plain");
@@ -104,21 +104,21 @@ fn contained(part: &mut Part, room: bool) -> Option<Vec<u8>> {
     }
 }
 
-fn boundary(part: &Part) -> Option<Vec<u8>> {
+fn boundary(part: &Part<'_>) -> Option<Vec<u8>> {
     let boundary = part.parameter("boundary")?.trim_end().as_bytes();
     let usable = !boundary.is_empty() && boundary.len() <= BOUNDARY_OCTETS_MAX;
     usable.then(|| boundary.to_vec())
 }
 
-pub(super) fn make_opaque(part: &mut Part) {
+pub(super) fn make_opaque(part: &mut Part<'static>) {
     part.kind = Kind::Leaf;
-    part.media_type = "application".to_owned();
-    part.subtype = "octet-stream".to_owned();
+    part.media_type = "application".into();
+    part.subtype = "octet-stream".into();
 }
 
 /// Whether a reader would call the part an attachment: it says so, or it is neither text, nor shown inside a text,
 /// nor a signature.
-pub(super) fn is_attachment(part: &Part) -> bool {
+pub(super) fn is_attachment(part: &Part<'_>) -> bool {
     if part.kind == Kind::Multipart {
         return false;
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: where a header begins and ends (`indexer`), and what the fields mean (`content`, `address`, `date`).
 
-use super::decode;
+use super::{decode, index::Text};
 
 /// A field that the index needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +84,12 @@ pub(super) struct Fields(pub(super) Vec<(Field, Vec<u8>)>);
 
 impl Fields {
     /// Text of the first field of that kind.
-    pub(super) fn text(&self, field: Field) -> Option<String> {
-        self.all(field).next()
+    pub(super) fn text(&self, field: Field) -> Option<Text<'static>> {
+        self.all(field).next().map(Text::from)
     }
 
     /// Like [`Fields::text`], but an empty field counts as absent.
-    pub(super) fn text_not_empty(&self, field: Field) -> Option<String> {
+    pub(super) fn text_not_empty(&self, field: Field) -> Option<Text<'static>> {
         self.text(field).filter(|text| !text.is_empty())
     }
 

@@ -9,30 +9,76 @@
 //!
 //! Not here: how it is made (`indexer`) and how it is stored (`codec`).
 
-use std::ops::Range;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::{Deref, Range};
 
 use serde::{Deserialize, Serialize};
 
+/// Text of the index: borrowed from the stored form, or made by the indexer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Text(Cow::Owned(text))
+    }
+}
+
+impl From<&'static str> for Text<'_> {
+    fn from(text: &'static str) -> Self {
+        Text(Cow::Borrowed(text))
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
 /// Everything known about a message without reading it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageIndex {
+pub struct MessageIndex<'a> {
     /// Octets of the message: RFC822.SIZE.
     pub size: u64,
     /// All parts, each before its children; the first is the message itself. Never empty.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Part<'a>>,
     /// The time of the Date field, if it could be read.
     pub sent: Option<SentDate>,
     /// Message-IDs of the References field, without angle brackets, oldest first.
-    pub references: Vec<String>,
+    pub references: Vec<Text<'a>>,
     /// Whether a part is there that a reader would call an attachment.
     pub has_attachment: bool,
     /// First words of the text for PREVIEW (RFC 8970): one line of UTF-8, at most 200 characters, may be empty.
-    pub preview: String,
+    pub preview: Text<'a>,
 }
 
 /// One MIME entity: the message itself, a body part, or the message inside a `message/rfc822` part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct Part<'a> {
     /// Place in [`MessageIndex::parts`].
     #[serde(skip)]
     pub(super) place: u32,
@@ -48,27 +94,27 @@ pub struct Part {
     /// Whether other parts are inside.
     pub kind: Kind,
     /// Media type in lower case, such as `text`.
-    pub media_type: String,
+    pub media_type: Text<'a>,
     /// Media subtype in lower case, such as `plain`.
-    pub subtype: String,
+    pub subtype: Text<'a>,
     /// Content-Type parameters; see [`Parameter`]. A text part without charset has `us-ascii` here.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<Parameter<'a>>,
     /// Content-Transfer-Encoding.
-    pub encoding: Encoding,
+    pub encoding: Encoding<'a>,
     /// Content-ID as written, with its angle brackets.
-    pub id: Option<String>,
+    pub id: Option<Text<'a>>,
     /// Content-Description.
-    pub description: Option<String>,
+    pub description: Option<Text<'a>>,
     /// Content-MD5.
-    pub md5: Option<String>,
+    pub md5: Option<Text<'a>>,
     /// Content-Disposition.
-    pub disposition: Option<Disposition>,
+    pub disposition: Option<Disposition<'a>>,
     /// Content-Language tags.
-    pub language: Vec<String>,
+    pub language: Vec<Text<'a>>,
     /// Content-Location.
-    pub location: Option<String>,
+    pub location: Option<Text<'a>>,
     /// The envelope, if this is a message (the first part, or the child of a `message/rfc822` part).
-    pub envelope: Option<Box<Envelope>>,
+    pub envelope: Option<Box<Envelope<'a>>>,
 }
 
 /// What is inside a part.
@@ -89,25 +135,28 @@ pub enum Kind {
 /// its percent encoding (`filename*` = `utf-8''%e2%82%ac`), which is what BODYSTRUCTURE tells clients;
 /// [`super::decode::parameter`] reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parameter {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct Parameter<'a> {
     /// Name in lower case.
-    pub name: String,
+    pub name: Text<'a>,
     /// Value without quotes.
-    pub value: String,
+    pub value: Text<'a>,
 }
 
 /// Content-Disposition (RFC 2183).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disposition {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct Disposition<'a> {
     /// Kind in lower case: `attachment`, `inline`, ...
-    pub kind: String,
+    pub kind: Text<'a>,
     /// Parameters, such as `filename`.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<Parameter<'a>>,
 }
 
 /// Content-Transfer-Encoding (RFC 2045 §6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Encoding {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub enum Encoding<'a> {
     /// `7bit`, also when the field is missing.
     SevenBit,
     /// `8bit`
@@ -119,32 +168,33 @@ pub enum Encoding {
     /// `base64`
     Base64,
     /// Anything else, as written.
-    Other(String),
+    Other(Text<'a>),
 }
 
 /// ENVELOPE of a message (RFC 3501 §7.4.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct Envelope<'a> {
     /// Date, as written.
-    pub date: Option<String>,
+    pub date: Option<Text<'a>>,
     /// Subject, unfolded.
-    pub subject: Option<String>,
+    pub subject: Option<Text<'a>>,
     /// From.
-    pub from: Vec<EnvelopeAddress>,
+    pub from: Vec<EnvelopeAddress<'a>>,
     /// Sender as written; for ENVELOPE use [`Envelope::sender_or_from`].
-    pub sender: Vec<EnvelopeAddress>,
+    pub sender: Vec<EnvelopeAddress<'a>>,
     /// Reply-To as written; for ENVELOPE use [`Envelope::reply_to_or_from`].
-    pub reply_to: Vec<EnvelopeAddress>,
+    pub reply_to: Vec<EnvelopeAddress<'a>>,
     /// To.
-    pub to: Vec<EnvelopeAddress>,
+    pub to: Vec<EnvelopeAddress<'a>>,
     /// Cc.
-    pub cc: Vec<EnvelopeAddress>,
+    pub cc: Vec<EnvelopeAddress<'a>>,
     /// Bcc.
-    pub bcc: Vec<EnvelopeAddress>,
+    pub bcc: Vec<EnvelopeAddress<'a>>,
     /// In-Reply-To, as written.
-    pub in_reply_to: Option<String>,
+    pub in_reply_to: Option<Text<'a>>,
     /// Message-ID, as written.
-    pub message_id: Option<String>,
+    pub message_id: Option<Text<'a>>,
 }
 
 /// An address structure of RFC 3501 §7.4.2.
@@ -153,15 +203,16 @@ pub struct Envelope {
 /// and an end (all None). An address that lacks its mailbox or host has [`EnvelopeAddress::MISSING_MAILBOX`] or
 /// [`EnvelopeAddress::MISSING_HOST`] there, so that it is not taken for a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvelopeAddress {
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct EnvelopeAddress<'a> {
     /// Display name, still RFC 2047-encoded, without quotes.
-    pub name: Option<String>,
+    pub name: Option<Text<'a>>,
     /// Source route (`@a,@b`), obsolete.
-    pub route: Option<String>,
+    pub route: Option<Text<'a>>,
     /// Local part, or name of a group.
-    pub mailbox: Option<String>,
+    pub mailbox: Option<Text<'a>>,
     /// Domain.
-    pub host: Option<String>,
+    pub host: Option<Text<'a>>,
 }
 
 /// The time in a Date field with the zone it was written in.
@@ -173,20 +224,24 @@ pub struct SentDate {
     pub offset_minutes: i16,
 }
 
-impl MessageIndex {
+impl<'a> MessageIndex<'a> {
     /// The message itself.
-    pub fn root(&self) -> &Part {
+    pub fn root(&self) -> &Part<'a> {
         &self.parts[0]
     }
 
     /// The envelope of the message itself.
-    pub fn envelope(&self) -> &Envelope {
-        static NONE: std::sync::LazyLock<Envelope> = std::sync::LazyLock::new(Envelope::default);
+    pub fn envelope(&self) -> &Envelope<'a> {
+        static NONE: std::sync::LazyLock<Envelope<'static>> =
+            std::sync::LazyLock::new(Envelope::default);
         self.root().envelope.as_deref().unwrap_or(&NONE)
     }
 
     /// The parts directly inside `part`, in order. One for a `Kind::Message`, none for a `Kind::Leaf`.
-    pub fn children<'a>(&'a self, part: &Part) -> impl Iterator<Item = &'a Part> + use<'a> {
+    pub fn children<'s>(
+        &'s self,
+        part: &Part<'_>,
+    ) -> impl Iterator<Item = &'s Part<'a>> + use<'s, 'a> {
         let end = part.end;
         let mut next = part.place + 1;
         std::iter::from_fn(move || {
@@ -200,7 +255,7 @@ impl MessageIndex {
     }
 
     /// The message inside a `message/rfc822` part: the part of which `n.HEADER`, `n.TEXT` and the envelope are told.
-    pub fn message_in(&self, part: &Part) -> Option<&Part> {
+    pub fn message_in(&self, part: &Part<'_>) -> Option<&Part<'a>> {
         match part.kind {
             Kind::Message => self.children(part).next(),
             Kind::Leaf | Kind::Multipart => None,
@@ -211,7 +266,7 @@ impl MessageIndex {
     ///
     /// - section `n`: `body` of the part; `n.MIME`: its `header`;
     /// - `n.HEADER`, `n.TEXT`: `header` and `body` of [`MessageIndex::message_in`] the part, or no such section.
-    pub fn section(&self, numbers: &[u32]) -> Option<&Part> {
+    pub fn section(&self, numbers: &[u32]) -> Option<&Part<'a>> {
         let mut part = self.root();
         // A message that is no multipart has its own body as part 1: it is named by a number that is still to come.
         let mut named = numbers.is_empty();
@@ -235,7 +290,7 @@ impl MessageIndex {
     /// message begins with a field or with the empty line (smtpd puts that in front of one that has no header); what else
     /// it began with would now be a line of the header.
     #[must_use]
-    pub fn prepended(mut self, octets: u64) -> MessageIndex {
+    pub fn prepended(mut self, octets: u64) -> MessageIndex<'a> {
         self.size = self.size.saturating_add(octets);
         for (place, part) in self.parts.iter_mut().enumerate() {
             let start = if place == 0 { 0 } else { octets };
@@ -248,7 +303,7 @@ impl MessageIndex {
     }
 }
 
-impl Part {
+impl Part<'_> {
     /// Whether the media type is `media_type/subtype` (given in lower case).
     pub fn is(&self, media_type: &str, subtype: &str) -> bool {
         self.media_type == media_type && self.subtype == subtype
@@ -265,19 +320,19 @@ impl Part {
     }
 }
 
-impl Disposition {
+impl Disposition<'_> {
     /// The parameter of that name (in lower case), as [`Parameter`] keeps it.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         find(&self.parameters, name)
     }
 }
 
-fn find<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> {
+fn find<'p>(parameters: &'p [Parameter<'_>], name: &str) -> Option<&'p str> {
     let found = parameters.iter().find(|p| p.name == name)?;
     Some(&found.value)
 }
 
-impl Encoding {
+impl Encoding<'_> {
     /// The name as BODYSTRUCTURE tells it.
     pub fn as_str(&self) -> &str {
         match self {
@@ -299,9 +354,9 @@ impl Encoding {
     }
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// Sender, or From where there is none: the member that ENVELOPE tells.
-    pub fn sender_or_from(&self) -> &[EnvelopeAddress] {
+    pub fn sender_or_from(&self) -> &[EnvelopeAddress<'a>] {
         if self.sender.is_empty() {
             &self.from
         } else {
@@ -310,7 +365,7 @@ impl Envelope {
     }
 
     /// Reply-To, or From where there is none: the member that ENVELOPE tells.
-    pub fn reply_to_or_from(&self) -> &[EnvelopeAddress] {
+    pub fn reply_to_or_from(&self) -> &[EnvelopeAddress<'a>] {
         if self.reply_to.is_empty() {
             &self.from
         } else {
@@ -319,7 +374,7 @@ impl Envelope {
     }
 }
 
-impl EnvelopeAddress {
+impl EnvelopeAddress<'_> {
     /// Stands for a local part that is not there. (Dovecot's word: clients know it.)
     pub const MISSING_MAILBOX: &'static str = "MISSING_MAILBOX";
     /// Stands for a domain that is not there. (Dovecot's word: clients know it.)

@@ -30,7 +30,7 @@ use super::{
     date,
     describe::{describe, is_attachment, make_opaque},
     header::{self, Field, Fields},
-    index::{Kind, MessageIndex, Part, SentDate},
+    index::{Kind, MessageIndex, Part, SentDate, Text},
     limits::{BOUNDARY_LINE_OCTETS_MAX, DEPTH_MAX, HEADER_OCTETS_MAX, PARTS_MAX, REFERENCES_MAX},
     preview::Preview,
 };
@@ -62,11 +62,11 @@ pub struct Indexer {
     open: Vec<Open>,
     /// Boundaries in `open`.
     awaited: usize,
-    parts: Vec<Part>,
+    parts: Vec<Part<'static>>,
     finder: Finder<'static>,
     preview: Preview,
     sent: Option<SentDate>,
-    references: Vec<String>,
+    references: Vec<Text<'static>>,
 }
 
 /// A part whose end is still to come.
@@ -115,7 +115,7 @@ impl Indexer {
     }
 
     /// The index of a message that is in memory.
-    pub fn index(message: &[u8]) -> MessageIndex {
+    pub fn index(message: &[u8]) -> MessageIndex<'static> {
         let mut indexer = Indexer::new();
         indexer.push(message);
         indexer.finish()
@@ -134,7 +134,7 @@ impl Indexer {
     }
 
     /// Ends the message.
-    pub fn finish(mut self) -> MessageIndex {
+    pub fn finish(mut self) -> MessageIndex<'static> {
         if !self.head.is_empty() {
             self.decide();
         }
@@ -146,7 +146,7 @@ impl Indexer {
             sent: self.sent,
             references: self.references,
             has_attachment,
-            preview: self.preview.finish(),
+            preview: self.preview.finish().into(),
         }
     }
 

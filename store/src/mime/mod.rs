@@ -30,9 +30,10 @@ pub mod search;
 #[cfg(test)]
 mod tests;
 
-pub use codec::DecodeError;
+pub use codec::{DecodeError, EncodedIndex};
 pub use fold::Needle;
 pub use index::{
-    Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, SentDate,
+    Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part,
+    SentDate, Text,
 };
 pub use indexer::Indexer;

@@ -26,13 +26,13 @@ enum Which {
 
 /// The beginning of a part.
 struct Sample {
-    part: Part,
+    part: Part<'static>,
     octets: Vec<u8>,
 }
 
 impl Preview {
     /// The body of `part` begins.
-    pub(super) fn start_part(&mut self, part: &Part) {
+    pub(super) fn start_part(&mut self, part: &Part<'static>) {
         self.now = None;
         let attached = part
             .disposition

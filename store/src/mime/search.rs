@@ -31,7 +31,7 @@ pub enum Scope {
 /// A stretch of a message that is text once decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Piece<'a> {
-    part: &'a Part,
+    part: &'a Part<'a>,
     is_header: bool,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Piece<'a> {
 }
 
 /// The pieces of text in a message, in its order.
-pub fn pieces(index: &MessageIndex, scope: Scope) -> impl Iterator<Item = Piece<'_>> {
+pub fn pieces<'a>(index: &'a MessageIndex<'_>, scope: Scope) -> impl Iterator<Item = Piece<'a>> {
     let parts = index.parts.iter().enumerate();
     parts
         .flat_map(move |(place, part)| {

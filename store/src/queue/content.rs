@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use rusqlite::OptionalExtension;
 
-use crate::mime::MessageIndex;
+use crate::mime::EncodedIndex;
 use crate::piece::read_message;
 use crate::{Error, MessageId, Result, Store};
 
@@ -18,7 +18,7 @@ impl Store {
     }
 
     /// The MIME index of a message as it was accepted.
-    pub async fn message_index(&self, message: MessageId) -> Result<MessageIndex> {
+    pub async fn message_index(&self, message: MessageId) -> Result<EncodedIndex> {
         let sql = "SELECT data FROM mime WHERE message = ?1";
         let stored: Option<Vec<u8>> = self
             .read(move |connection| {
@@ -27,7 +27,6 @@ impl Store {
             })
             .await?;
         let stored = stored.ok_or(Error::NotFound("message"))?;
-        MessageIndex::decode(&stored, 0)
-            .map_err(|error| Error::Corrupt(format!("index of message {message}: {error}")))
+        Ok(EncodedIndex::new(stored.into(), 0))
     }
 }

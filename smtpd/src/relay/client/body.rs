@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use store::mime::MessageIndex;
+use store::mime::EncodedIndex;
 use store::{MessageId, Store};
 use tokio::sync::OnceCell;
 
@@ -74,7 +74,7 @@ impl Body {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn index(&self) -> store::Result<MessageIndex> {
+    pub async fn index(&self) -> store::Result<EncodedIndex> {
         let index = self.store.message_index(self.message).await?;
         Ok(index.prepended(self.prefix.len() as u64))
     }

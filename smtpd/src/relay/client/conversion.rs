@@ -42,12 +42,13 @@ pub(super) async fn plan(
     taken: Taken,
     body: &Body,
 ) -> store::Result<Option<Vec<Segment>>> {
-    let changes = match changes(facts, taken) {
+    let index = facts.index.decode()?;
+    let changes = match changes(&index.parts, facts, taken) {
         Some(changes) => changes,
         None => return Ok(None),
     };
     let mut draft = Draft::default();
-    for (place, part) in facts.index.parts.iter().enumerate() {
+    for (place, part) in index.parts.iter().enumerate() {
         let Some(change) = changes.get(place).copied().flatten() else {
             continue;
         };
@@ -84,12 +85,11 @@ impl Change {
 }
 
 /// For each part what becomes of it. None if one must change that cannot.
-fn changes(facts: &Facts, taken: Taken) -> Option<Vec<Option<Change>>> {
+fn changes(parts: &[Part<'_>], facts: &Facts, taken: Taken) -> Option<Vec<Option<Change>>> {
     let label = match taken.eight_bit {
         true => "8bit",
         false => "7bit",
     };
-    let parts = &facts.index.parts;
     let mut changes = vec![None; parts.len()];
     // The parts around the one that is looked at.
     let mut around: Vec<usize> = Vec::new();
@@ -131,12 +131,12 @@ fn set(changes: &mut [Option<Change>], place: usize, change: Change) {
 }
 
 /// A fragment of a message must not be encoded (RFC 2046 §5.2.2.1), nor may other parts of type message that are no text.
-fn is_untouchable(part: &Part) -> bool {
+fn is_untouchable(part: &Part<'_>) -> bool {
     part.media_type == "message" && !part.subtype.starts_with("global")
 }
 
 /// Text stays readable for those who read it raw.
-fn best_encoding(part: &Part, found: PartFacts) -> Encoding {
+fn best_encoding(part: &Part<'_>, found: PartFacts) -> Encoding {
     match part.media_type == "text" && !found.binary {
         true => Encoding::QuotedPrintable,
         false => Encoding::Base64,

@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use store::mime::{Kind, MessageIndex};
+use store::mime::{EncodedIndex, Kind};
 
 use super::body::Body;
 use crate::limits::{BODY_READ_OCTETS_MAX, TEXT_LINE_OCTETS_MAX};
 
 /// What a message holds.
 pub(super) struct Facts {
-    pub(super) index: MessageIndex,
+    pub(super) index: EncodedIndex,
     /// For each part of the index; only leaves have octets of their own.
     pub(super) parts: Vec<PartFacts>,
     /// A header section holds octets that are not ASCII.
@@ -33,11 +33,11 @@ impl Facts {
     pub(super) async fn gather(body: &Body, binary: bool) -> store::Result<Facts> {
         let index = body.index().await?;
         let mut facts = Facts {
-            parts: vec![PartFacts::default(); index.parts.len()],
+            parts: vec![PartFacts::default(); index.decode()?.parts.len()],
             utf8_header: false,
             index,
         };
-        for region in facts.regions() {
+        for region in facts.regions()? {
             facts.look_at(body, region, binary).await?;
         }
         Ok(facts)
@@ -51,15 +51,15 @@ impl Facts {
         self.parts.iter().any(|part| part.binary)
     }
 
-    fn regions(&self) -> Vec<Region> {
+    fn regions(&self) -> store::Result<Vec<Region>> {
         let mut regions = Vec::new();
-        for (place, part) in self.index.parts.iter().enumerate() {
+        for (place, part) in self.index.decode()?.parts.iter().enumerate() {
             regions.push(Region::Header(part.header.clone()));
             if part.kind == Kind::Leaf {
                 regions.push(Region::Leaf(place, part.body.clone()));
             }
         }
-        regions
+        Ok(regions)
     }
 
     async fn look_at(&mut self, body: &Body, region: Region, binary: bool) -> store::Result<()> {

@@ -4,7 +4,7 @@ use super::{super::*, crlf};
 
 /// An address as `name|route|mailbox|host`, `-` for NIL.
 fn addresses(list: &[EnvelopeAddress]) -> Vec<String> {
-    let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let or = |text: &Option<Text<'_>>| text.as_deref().unwrap_or("-").to_owned();
     list.iter()
         .map(|a| [or(&a.name), or(&a.route), or(&a.mailbox), or(&a.host)].join("|"))
         .collect()
@@ -160,7 +160,7 @@ Content-Location: http://x.example/
     let parameters: Vec<_> = part
         .parameters
         .iter()
-        .map(|p| (p.name.as_str(), p.value.as_str()))
+        .map(|p| (&*p.name, &*p.value))
         .collect();
     assert_eq!(
         parameters,

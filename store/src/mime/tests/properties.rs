@@ -68,8 +68,9 @@ proptest! {
     #[test]
     fn the_stored_form_gives_the_index_back(message in messages(), prefix in 0u64..1000) {
         let index = Indexer::index(&message);
-        prop_assert_eq!(&MessageIndex::decode(&index.encode(), 0).unwrap(), &index);
-        let shifted = MessageIndex::decode(&index.encode(), prefix).unwrap();
+        let stored = index.encode();
+        prop_assert_eq!(&MessageIndex::decode(&stored, 0).unwrap(), &index);
+        let shifted = MessageIndex::decode(&stored, prefix).unwrap();
         prop_assert_eq!(shifted, index.prepended(prefix));
     }
 
