@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 
 use bytes::Bytes;
 use store::Entry;
+use store::mime::decode::encoded_words;
 use store::mime::search::{Scope, pieces};
 use store::mime::{EncodedIndex, MessageIndex, Needle};
 
@@ -78,6 +79,11 @@ impl<'a> Judge<'a> {
             Test::SentDay(days) => {
                 let index = self.index()?;
                 Some(index.sent.is_some_and(|sent| days.contains(sent.day())))
+            }
+            Test::Subject(needle) => {
+                let index = self.index()?;
+                let subject = index.envelope().subject.as_deref();
+                Some(subject.is_some_and(|subject| needle.found_in(&encoded_words(subject))))
             }
             Test::Header(name, needle) => self.header(name, needle),
             Test::Body(needle) => self.body(needle),

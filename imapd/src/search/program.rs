@@ -44,6 +44,8 @@ pub enum Test {
     Younger(i64),
     /// Date field, as a day, within.
     SentDay(Days),
+    /// The subject of the envelope holds the text.
+    Subject(Needle),
     /// A field of this name holds the text.
     Header(String, Needle),
     /// The body holds the text.
@@ -73,7 +75,7 @@ pub enum Level {
     Row,
     /// Size and internal date.
     Entry,
-    /// The Date field, known by the index.
+    /// The Date field and the subject, known by the index.
     Index,
     /// The header's text.
     Header,
@@ -114,7 +116,7 @@ fn collect_levels(test: &Test, levels: &mut Vec<Level>) {
         Test::Larger(_) | Test::Smaller(_) | Test::Day(_) | Test::Older(_) | Test::Younger(_) => {
             levels.push(Level::Entry)
         }
-        Test::SentDay(_) => levels.push(Level::Index),
+        Test::SentDay(_) | Test::Subject(_) => levels.push(Level::Index),
         Test::Header(..) => levels.push(Level::Header),
         Test::Body(_) | Test::Text(_) => levels.push(Level::Body),
         Test::Constant(_)
@@ -158,6 +160,10 @@ fn compile(key: &Key, view: &View, now: i64) -> Test {
         Key::Larger(octets) => Test::Larger(*octets),
         Key::Smaller(octets) => Test::Smaller(*octets),
         Key::ModSeq(modseq) => Test::ModSeq(*modseq),
+        // "The envelope structure's SUBJECT field" (RFC 3501 §6.4.4): a second Subject field, which no message may have, is not looked at.
+        Key::Header(name, text) if name.eq_ignore_ascii_case("subject") => {
+            Test::Subject(Needle::new(text))
+        }
         Key::Header(name, text) => Test::Header(name.clone(), Needle::new(text)),
         Key::Body(text) => Test::Body(Needle::new(text)),
         Key::Text(text) => Test::Text(Needle::new(text)),
