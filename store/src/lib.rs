@@ -163,6 +163,14 @@ impl Store {
         self.inner.readers.read(closure).await
     }
 
+    /// Reads a few rows in one transaction on the calling thread; see `reader`.
+    pub(crate) async fn read_briefly<T>(
+        &self,
+        closure: impl FnOnce(&rusqlite::Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.inner.readers.read_briefly(closure).await
+    }
+
     /// Changes something; durable when it returns `Ok`.
     pub(crate) async fn write<T, F>(&self, closure: F) -> Result<T>
     where

@@ -1,4 +1,4 @@
-//! Readers: a small pool of read-only connections, used on blocking threads.
+//! Readers: a small pool of read-only connections, used on blocking threads, or for a few rows on the caller's own.
 //!
 //! Every read runs in one short transaction, so it sees one state of the mailbox, and none
 //! is held while a client is waited for: the closure returns owned values.
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 
 use crate::{Error, Result};
 
@@ -49,14 +49,8 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let stopped = |_| Error::Unavailable("the store is closing".into());
-        let permit = self
-            .pool
-            .permits
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(stopped)?;
+        let permit = self.pool.permits.clone().acquire_owned().await;
+        let permit = permit.map_err(closing)?;
         let pool = self.pool.clone();
         let work = move || {
             let _permit = permit;
@@ -67,6 +61,20 @@ impl Readers {
             Error::Unavailable(format!("a read of the store ended early: {error}"))
         })?
     }
+
+    /// Runs `closure` in a read transaction on the calling thread, which serves no other task meanwhile: for questions
+    /// that every session asks and a few rows answer, to which the way to another thread and back costs more than the answer.
+    pub(crate) async fn read_briefly<T>(
+        &self,
+        closure: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let _permit = self.pool.permits.acquire().await.map_err(closing)?;
+        self.pool.run(closure)
+    }
+}
+
+fn closing(_: AcquireError) -> Error {
+    Error::Unavailable("the store is closing".into())
 }
 
 impl Pool {

@@ -56,9 +56,8 @@ pub struct ResolvedAccount {
 impl Store {
     /// Where mail for `address` goes.
     pub async fn resolve(&self, address: &Address) -> Result<Resolution> {
-        let address = address.clone();
-        let separator = self.inner.options.subaddress_separator.clone();
-        self.read(move |connection| Resolver::new(connection, &separator).resolve(&address))
+        let separator = &self.inner.options.subaddress_separator;
+        self.read_briefly(|connection| Resolver::new(connection, separator).resolve(address))
             .await
     }
 
@@ -66,7 +65,7 @@ impl Store {
     pub async fn resolve_postmaster(&self) -> Result<Resolution> {
         let sql = "SELECT name FROM domain ORDER BY id LIMIT 1";
         let oldest: Option<String> = self
-            .read(move |connection| {
+            .read_briefly(|connection| {
                 Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?)
             })
             .await?;
@@ -207,11 +206,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn targets(&self, name: &Address) -> Result<Vec<Address>> {
-        let sql = "SELECT target FROM alias WHERE address = ?1 LIMIT ?2";
-        let mut select = self.connection.prepare_cached(sql)?;
-        let rows = select.query_map(rusqlite::params![name, ALIAS_TARGETS_MAX as i64], |row| {
-            row.get(0)
-        })?;
+        // A limit as a parameter would have the statement compiled anew each time: SQLite plans by its value.
+        let sql = format!("SELECT target FROM alias WHERE address = ?1 LIMIT {ALIAS_TARGETS_MAX}");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let rows = select.query_map([name], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -178,7 +178,7 @@ impl Store {
     pub async fn mailbox(&self, account: AccountId, name: &str) -> Result<MailboxInfo> {
         // A name that no mailbox can have is the name of no mailbox.
         let name = normal_name(name).map_err(|_| Error::NotFound("mailbox"))?;
-        self.read(move |connection| {
+        self.read_briefly(|connection| {
             find(connection, account, &name)?.ok_or(Error::NotFound("mailbox"))
         })
         .await
@@ -190,7 +190,7 @@ impl Store {
         account: AccountId,
         mailbox: MailboxId,
     ) -> Result<MailboxInfo> {
-        self.read(move |connection| info(connection, account, mailbox))
+        self.read_briefly(|connection| info(connection, account, mailbox))
             .await
     }
 }
