@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// Entries from this UID on are `\Recent` to this session.
     pub recent_from: Uid,
     /// All entries, by UID.
-    pub entries: Vec<EntryState>,
+    pub entries: Arc<Vec<EntryState>>,
 }
 
 /// Does taking a snapshot claim the `\Recent` messages (SELECT) or not (EXAMINE)? RFC 3501 §2.3.2.
@@ -95,7 +95,7 @@ impl Store {
                 }
                 _ => read_all(connection, &info)?,
             };
-            let entries = known.entries.to_vec();
+            let entries = Arc::clone(&known.entries);
             remembered.keep(known);
             Ok(Snapshot {
                 recent_from: claimed.unwrap_or(info.recent_from),

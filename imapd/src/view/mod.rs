@@ -64,8 +64,8 @@ impl View {
         } else {
             snapshot.info.uid_next.value() - 1
         };
-        let mut rows = Rows::default();
-        for entry in &snapshot.entries {
+        let mut rows = Rows::with_capacity(snapshot.entries.len());
+        for entry in snapshot.entries.iter() {
             rows.push(Row::from(entry));
         }
         Self {

@@ -41,6 +41,16 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// No messages yet, with room for so many.
+    pub fn with_capacity(count: usize) -> Self {
+        Self {
+            uids: Vec::with_capacity(count),
+            modseqs: Vec::with_capacity(count),
+            flags: Vec::with_capacity(count),
+            keywords: Vec::with_capacity(count),
+        }
+    }
+
     /// How many messages.
     pub fn len(&self) -> usize {
         self.uids.len()

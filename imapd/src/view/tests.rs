@@ -5,6 +5,8 @@
     reason = "positions come as ranges, also when there is one"
 )]
 
+use std::sync::Arc;
+
 use daemon::session::Output;
 use store::{
     Changes, EntryState, Flags, Keywords, MailboxInfo, ModSeq, Snapshot, Uid, UidValidity,
@@ -47,7 +49,7 @@ fn view(uids: &[u32]) -> View {
     let snapshot = Snapshot {
         info: info(1, next, &[]),
         recent_from: Uid::new(next).unwrap(),
-        entries,
+        entries: Arc::new(entries),
     };
     View::new(AccountId(1), &snapshot, false)
 }
