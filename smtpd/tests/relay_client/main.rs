@@ -1,6 +1,5 @@
 //! The SMTP client against hosts of every kind, on real sockets: those that keep to the protocol, those that do not, and real ones.
 
-mod certificate;
 mod conversion;
 mod dialogues;
 mod ground;

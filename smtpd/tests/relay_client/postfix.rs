@@ -5,9 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use daemon::tls::Connector;
 use smtpd::relay::client::{ClientSettings, Endpoint, HostSession, Outcome, Security};
 use store::BodyKind;
-use tests::internet::Postfix;
+use tests::internet::{Authority, Postfix};
 
-use crate::certificate::Authority;
 use crate::ground::{Ground, LETTER, endpoint, outcomes, settings, told, transaction};
 
 /// The addresses are taken from other hosts' way: each test has one of its own.
@@ -104,9 +103,10 @@ async fn a_host_without_extensions_gets_the_same_by_simpler_means() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_with_postfix_is_verified_or_refused() {
-    let authority = Authority::new();
-    let identity = authority.issue("mx.to.test");
-    let file = identity.pem_file();
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["mx.to.test"]).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), identity.pem()).unwrap();
     let path = file.path().display().to_string();
     let tls = [
         ("smtpd_tls_chain_files", path.as_str()),
@@ -114,7 +114,7 @@ async fn tls_with_postfix_is_verified_or_refused() {
     ];
     let postfix = Postfix::start(free_address(3), "to.test", &tls).expect("Postfix");
     let settings = ClientSettings {
-        tls: Connector::with_roots([authority.certificate()]),
+        tls: Connector::with_roots([authority.der()]),
         ..patient()
     };
     let ground = Ground::with(LETTER).await;

@@ -3,15 +3,14 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use daemon::secret::Secret;
 use daemon::tls::Connector;
-use rustls::pki_types::CertificateDer;
 use smtpd::relay::client::{
     ClientSettings, Endpoint, HostSession, Login, OpenFailure, Outcome, Security, Step, TlsFailure,
     TlsStart, TlsaRecord,
 };
 
-use crate::certificate::{Authority, Identity};
 use crate::ground::{Ground, LETTER, endpoint, outcomes, settings, transaction};
 use crate::host::Host;
+use tests::internet::{Authority, Flaw, Issued};
 
 /// A host that does TLS and then takes whatever is said.
 const ENCRYPTS: &str = "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO client.test\nS: 250 mx.test\nREST";
@@ -22,7 +21,7 @@ const IN_THE_CLEAR: &str = "S: 220 mx.test\nC: EHLO client.test\nS: 250 mx.test\
 
 fn trusting(authority: &Authority) -> ClientSettings {
     ClientSettings {
-        tls: Connector::with_roots([authority.certificate()]),
+        tls: Connector::with_roots([authority.der()]),
         ..settings()
     }
 }
@@ -33,7 +32,7 @@ fn named(name: &str) -> Security {
     }
 }
 
-fn record(usage: u8, certificate: &CertificateDer<'_>) -> TlsaRecord {
+fn record(usage: u8, certificate: &[u8]) -> TlsaRecord {
     TlsaRecord {
         usage,
         selector: 0,
@@ -51,11 +50,11 @@ fn dane(records: Vec<TlsaRecord>) -> Security {
 
 async fn open(
     scripts: &[&str],
-    identity: &Identity,
+    identity: &Issued,
     security: Security,
     settings: &ClientSettings,
 ) -> Result<HostSession, OpenFailure> {
-    let host = Host::play_with(scripts, Some(identity.config.clone())).await;
+    let host = Host::play_with(scripts, Some(identity.server().expect("a configuration"))).await;
     let endpoint = Endpoint {
         security,
         ..endpoint(host.address)
@@ -65,7 +64,7 @@ async fn open(
 
 async fn tls_failure(
     scripts: &[&str],
-    identity: &Identity,
+    identity: &Issued,
     security: Security,
     settings: &ClientSettings,
 ) -> TlsFailure {
@@ -83,7 +82,10 @@ async fn tls_failure(
 
 #[tokio::test]
 async fn any_certificate_does_where_none_in_particular_is_demanded() {
-    let identity = Authority::new().issue_until("other.test", 2002);
+    let identity = Authority::new()
+        .unwrap()
+        .issue_with(&["other.test"], Flaw::Expired)
+        .unwrap();
     for security in [Security::Opportunistic, Security::Encrypted, dane(vec![])] {
         let session = open(&[ENCRYPTS], &identity, security, &settings())
             .await
@@ -97,14 +99,14 @@ async fn any_certificate_does_where_none_in_particular_is_demanded() {
 
 #[tokio::test]
 async fn mail_goes_in_the_clear_only_where_that_is_allowed() {
-    let identity = Authority::new().issue("mx.test");
+    let identity = Authority::new().unwrap().issue(&["mx.test"]).unwrap();
     for security in [Security::Never, Security::Opportunistic] {
         let session = open(&[IN_THE_CLEAR], &identity, security, &settings())
             .await
             .unwrap();
         assert_eq!((session.tls(), session.fallback()), (None, None));
     }
-    let record = record(3, &identity.certificate);
+    let record = record(3, identity.der());
     for security in [
         Security::Encrypted,
         named("mx.test"),
@@ -119,7 +121,7 @@ async fn mail_goes_in_the_clear_only_where_that_is_allowed() {
 #[tokio::test]
 async fn a_handshake_that_fails_is_followed_by_a_fresh_connection_in_the_clear_where_that_is_allowed()
  {
-    let identity = Authority::new().issue("mx.test");
+    let identity = Authority::new().unwrap().issue(&["mx.test"]).unwrap();
     let head =
         "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 STARTTLS\nC: STARTTLS\n";
     for (answer, result) in [
@@ -147,7 +149,7 @@ async fn a_handshake_that_fails_is_followed_by_a_fresh_connection_in_the_clear_w
 
 #[tokio::test]
 async fn what_is_slipped_in_behind_starttls_is_never_taken_for_the_hosts_word() {
-    let identity = Authority::new().issue("mx.test");
+    let identity = Authority::new().unwrap().issue(&["mx.test"]).unwrap();
     let script = "S: 220 mx.test\nC: EHLO client.test\nS: 250-mx.test\nS: 250 STARTTLS\nC: STARTTLS\nRAW: 220 go\\r\\n250-mx.test\\r\\n250 AUTH PLAIN\\r\\n\nREST";
     for security in [Security::Encrypted, named("mx.test")] {
         let failure = tls_failure(&[script], &identity, security, &settings()).await;
@@ -158,7 +160,7 @@ async fn what_is_slipped_in_behind_starttls_is_never_taken_for_the_hosts_word() 
 #[tokio::test]
 async fn what_a_host_offered_in_the_clear_is_forgotten_under_tls() {
     let ground = Ground::with(LETTER).await;
-    let identity = Authority::new().issue("mx.test");
+    let identity = Authority::new().unwrap().issue(&["mx.test"]).unwrap();
     // PIPELINING before, not behind: one command at a time.
     let script = ENCRYPTS.replace(
         "REST",
@@ -175,20 +177,26 @@ async fn what_a_host_offered_in_the_clear_is_forgotten_under_tls() {
 
 #[tokio::test]
 async fn a_verified_host_has_the_name_the_dates_and_the_authority() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
     let settings = trusting(&authority);
-    let right = authority.issue("mx.test");
+    let right = authority.issue(&["mx.test"]).unwrap();
     let session = open(&[ENCRYPTS], &right, named("mx.test"), &settings)
         .await
         .unwrap();
     assert!(session.tls().unwrap().authenticated);
     for (identity, result) in [
-        (authority.issue("other.test"), "certificate-host-mismatch"),
         (
-            authority.issue_until("mx.test", 2002),
+            authority.issue(&["other.test"]).unwrap(),
+            "certificate-host-mismatch",
+        ),
+        (
+            authority.issue_with(&["mx.test"], Flaw::Expired).unwrap(),
             "certificate-expired",
         ),
-        (stranger.issue("mx.test"), "certificate-not-trusted"),
+        (
+            stranger.issue(&["mx.test"]).unwrap(),
+            "certificate-not-trusted",
+        ),
     ] {
         let failure = tls_failure(&[IS_LEFT], &identity, named("mx.test"), &settings).await;
         assert_eq!(failure.result_type(), result);
@@ -197,36 +205,42 @@ async fn a_verified_host_has_the_name_the_dates_and_the_authority() {
 
 #[tokio::test]
 async fn dane_ee_looks_at_the_certificate_alone() {
-    let stranger = Authority::new();
-    let expired = stranger.issue_until("other.test", 2002);
-    let records = vec![
-        record(3, &stranger.certificate()),
-        record(3, &expired.certificate),
-    ];
+    let stranger = Authority::new().unwrap();
+    let expired = stranger.issue_with(&["other.test"], Flaw::Expired).unwrap();
+    let records = vec![record(3, &stranger.der()), record(3, expired.der())];
     let session = open(&[ENCRYPTS], &expired, dane(records), &settings())
         .await
         .unwrap();
     assert!(session.tls().unwrap().authenticated);
-    let records = vec![record(3, &stranger.issue("mx.test").certificate)];
+    let records = vec![record(3, stranger.issue(&["mx.test"]).unwrap().der())];
     let failure = tls_failure(&[IS_LEFT], &expired, dane(records), &settings()).await;
     assert_eq!(failure, TlsFailure::NotTrusted);
 }
 
 #[tokio::test]
 async fn dane_ta_looks_at_chain_names_and_dates() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let records = || vec![record(2, &authority.certificate())];
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let records = || vec![record(2, &authority.der())];
     for name in ["mx.test", "to.test"] {
-        let identity = authority.issue(name);
+        let identity = authority.issue(&[name]).unwrap();
         let session = open(&[ENCRYPTS], &identity, dane(records()), &settings())
             .await
             .unwrap();
         assert!(session.tls().unwrap().authenticated);
     }
     for (identity, result) in [
-        (authority.issue("other.test"), TlsFailure::HostMismatch),
-        (authority.issue_until("mx.test", 2002), TlsFailure::Expired),
-        (stranger.issue("mx.test"), TlsFailure::NotTrusted),
+        (
+            authority.issue(&["other.test"]).unwrap(),
+            TlsFailure::HostMismatch,
+        ),
+        (
+            authority.issue_with(&["mx.test"], Flaw::Expired).unwrap(),
+            TlsFailure::Expired,
+        ),
+        (
+            stranger.issue(&["mx.test"]).unwrap(),
+            TlsFailure::NotTrusted,
+        ),
     ] {
         let failure = tls_failure(&[IS_LEFT], &identity, dane(records()), &settings()).await;
         assert_eq!(failure, result);
@@ -235,13 +249,8 @@ async fn dane_ta_looks_at_chain_names_and_dates() {
 
 #[tokio::test]
 async fn records_that_cannot_be_used_demand_encryption_and_no_more() {
-    let identity = Authority::new().issue("other.test");
-    let unusable = || {
-        vec![
-            record(1, &identity.certificate),
-            record(0, &identity.certificate),
-        ]
-    };
+    let identity = Authority::new().unwrap().issue(&["other.test"]).unwrap();
+    let unusable = || vec![record(1, identity.der()), record(0, identity.der())];
     let session = open(&[ENCRYPTS], &identity, dane(unusable()), &settings())
         .await
         .unwrap();
@@ -250,11 +259,11 @@ async fn records_that_cannot_be_used_demand_encryption_and_no_more() {
 
 #[tokio::test]
 async fn a_session_made_under_lesser_demands_is_not_resumed_under_greater_ones() {
-    let authority = Authority::new();
-    let identity = authority.issue("other.test");
+    let authority = Authority::new().unwrap();
+    let identity = authority.issue(&["other.test"]).unwrap();
     let settings = trusting(&authority);
     let scripts = [ENCRYPTS, ENCRYPTS, IS_LEFT];
-    let host = Host::play_with(&scripts, Some(identity.config.clone())).await;
+    let host = Host::play_with(&scripts, Some(identity.server().unwrap())).await;
     let mut to = endpoint(host.address);
     for _ in 0..2 {
         to.security = Security::Encrypted;
@@ -271,9 +280,19 @@ async fn a_session_made_under_lesser_demands_is_not_resumed_under_greater_ones()
 
 /// A smart host with TLS from the first octet.
 async fn log_in(login: &Login, dialogue: &str) -> Result<(), OpenFailure> {
-    let authority = Authority::new();
+    let authority = Authority::new().expect("an authority");
     let script = format!("TLS\nS: 220 smart.test\nC: EHLO client.test\n{dialogue}");
-    let host = Host::play_with(&[&script], Some(authority.issue("smart.test").config)).await;
+    let host = Host::play_with(
+        &[&script],
+        Some(
+            authority
+                .issue(&["smart.test"])
+                .expect("a certificate")
+                .server()
+                .expect("a configuration"),
+        ),
+    )
+    .await;
     let to = Endpoint {
         host: "smart.test".into(),
         start: TlsStart::Implicit,

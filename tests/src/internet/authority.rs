@@ -30,6 +30,7 @@ pub struct Authority {
 
 /// A certificate with its key.
 pub struct Issued {
+    /// The authority's behind its own.
     chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
     pem: String,
@@ -59,6 +60,11 @@ impl Authority {
         self.file.path()
     }
 
+    /// Its certificate's DER, as for a TLSA record `2 0 0`.
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.issuer.as_ref().der().clone()
+    }
+
     /// A certificate for some names.
     ///
     /// # Errors
@@ -84,17 +90,17 @@ impl Authority {
             .signed_by(&key, &self.issuer)
             .map_err(io::Error::other)?;
         Ok(Issued {
-            chain: vec![certificate.der().clone()],
-            pem: certificate.pem(),
+            chain: vec![certificate.der().clone(), self.der()],
+            pem: [certificate.pem(), self.issuer.as_ref().pem()].concat(),
             key,
         })
     }
 }
 
 impl Issued {
-    /// The certificate and its key, as PEM for a file.
+    /// The key, the certificate and the authority's, as PEM for a file, in the order that Postfix wants.
     pub fn pem(&self) -> String {
-        format!("{}{}", self.pem, self.key.serialize_pem())
+        format!("{}{}", self.key.serialize_pem(), self.pem)
     }
 
     /// The certificate's DER, as for a TLSA record `3 0 0`.
