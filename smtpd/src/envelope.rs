@@ -5,11 +5,15 @@
 
 use std::collections::HashSet;
 
-use store::{AccountId, Address, ResolvedAccount};
+use daemon::config::Relay;
+use store::{AccountId, Address, ResolvedAccount, Schedule, Timestamp, TlsDemand};
 
+use crate::destinations::{Destinations, Success};
 use crate::grammar::{ClientName, ForwardPath, Host, MailParameters, Mailbox, ReversePath};
 use crate::limits::DESTINATIONS_MAX;
+use crate::message::header::Header;
 use crate::reject::Reject;
+use crate::relay::schedule;
 use crate::verify::Verification;
 
 /// How the client introduced itself.
@@ -42,6 +46,8 @@ pub struct Envelope {
     pub relays: Vec<store::Relay>,
     /// What is being found out about the sender, until the message takes it over.
     pub verification: Option<Verification>,
+    /// What the sender wants to hear when the message is accepted.
+    pub successes: Vec<Success>,
     accounts: HashSet<AccountId>,
     remotes: HashSet<String>,
 }
@@ -68,6 +74,7 @@ impl Envelope {
             deliveries: Vec::new(),
             relays: Vec::new(),
             verification: None,
+            successes: Vec::new(),
             accounts: HashSet::new(),
             remotes: HashSet::new(),
         }
@@ -77,13 +84,18 @@ impl Envelope {
     pub fn add(
         &mut self,
         recipient: ForwardPath,
-        accounts: Vec<ResolvedAccount>,
-        relays: Vec<store::Relay>,
+        destinations: Destinations,
     ) -> Result<(), Reject> {
-        let destinations = self.deliveries.len() + self.relays.len();
-        if destinations + accounts.len() + relays.len() > DESTINATIONS_MAX {
+        let Destinations {
+            accounts,
+            relays,
+            success,
+        } = destinations;
+        let before = self.deliveries.len() + self.relays.len();
+        if before + accounts.len() + relays.len() > DESTINATIONS_MAX {
             return Err(Reject::TooManyRecipients);
         }
+        self.successes.extend(success);
         for ResolvedAccount {
             account, address, ..
         } in accounts
@@ -103,6 +115,31 @@ impl Envelope {
         self.accepted += 1;
         self.first.get_or_insert(recipient);
         Ok(())
+    }
+
+    /// When recipients elsewhere are tried: from now on, or from when the client wants the message released.
+    pub fn schedule(&self, settings: &Relay) -> Schedule {
+        let now = Timestamp::now().seconds;
+        let release = self
+            .parameters
+            .hold
+            .as_ref()
+            .map_or(now, |hold| hold.release(now));
+        schedule(settings, now, release)
+    }
+
+    /// What the sender demands of the connections that carry the message on: in the command, or else in the header
+    /// (RFC 8689 §4.1).
+    pub fn tls_demand(&self, header: &Header) -> TlsDemand {
+        let waived = || {
+            let mut fields = header.fields_named("TLS-Required");
+            fields.any(|field| field.value().eq_ignore_ascii_case(b"No"))
+        };
+        match self.parameters.require_tls {
+            true => TlsDemand::Required,
+            false if waived() => TlsDemand::Waived,
+            false => TlsDemand::ByPolicy,
+        }
     }
 
     /// The recipient, if there is only one.

@@ -1,15 +1,16 @@
-//! smtpd: mail comes in by SMTP, from other servers (port 25) and from our users (ports 465 and 587).
+//! smtpd: mail comes in by SMTP, from other servers (port 25) and from our users (ports 465 and 587), and leaves for other hosts.
 //!
 //! When it says 250 to a message, the message lies durable in its recipients' mailboxes, in the outbound queue, or both. What
-//! cannot be delivered is refused while the client is there; nothing is accepted and bounced.
+//! cannot be delivered here is refused while the client is there; nothing is accepted and bounced.
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
 //! `reject` (every word that is said), `dns` (what names mean), `verify` (what to believe of the mail of others), `milter` (filters),
-//! `sign` (what vouches for ours), `limits`.
+//! `sign` (what vouches for ours), `relay` (the way out), `limits`.
 //!
-//! Not here: the connection (`daemon`), mailboxes and addresses (`store`), sending to other hosts.
+//! Not here: the connection (`daemon`), mailboxes and addresses (`store`).
 
 pub mod answer;
+pub mod destinations;
 pub mod dns;
 pub mod envelope;
 pub mod grammar;
@@ -29,6 +30,7 @@ pub use role::PROGRAM;
 use std::sync::Arc;
 
 use daemon::service::{Failed, Listeners, Service};
+use relay::route::Router;
 use session::SmtpSession;
 use shared::Shared;
 
@@ -36,6 +38,12 @@ use shared::Shared;
 pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
     let shared = Shared::open(&service.config());
     let shared = Arc::new(shared.map_err(|error| Failed::System(error.to_string()))?);
+    let router = Router::open(&service.config(), service.store.clone(), shared.dns.clone())?;
+    let relaying = tokio::spawn(relay::run(service.clone(), shared.dns.clone(), router));
     let new_session = move |connection| SmtpSession::new(connection, shared.clone());
-    daemon::service::serve(service, listeners, new_session).await
+    daemon::service::serve(service, listeners, new_session).await?;
+    if let Err(error) = relaying.await {
+        tracing::error!(%error, "mail for other hosts was not sent any more");
+    }
+    Ok(())
 }

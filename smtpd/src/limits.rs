@@ -1,8 +1,14 @@
 //! Every limit of this daemon that is not configuration, with its unit.
 
 /// A command line without its line end, where no AUTH is possible. RFC 5321 §4.5.3.1.4 asks for 512 octets; the extensions that we
-/// announce add 69 to MAIL (RFC 1870 §3, RFC 3030 §3, RFC 6531 §3.1), and addresses in UTF-8 or with a source route are longer.
+/// announce add some 300 to MAIL and 530 to RCPT (RFC 1870 §3, RFC 3030 §3, RFC 3461 §4, RFC 4865 §4, RFC 6531 §3.1, RFC 8689 §2), and addresses in UTF-8 or with a source route are longer.
 pub const COMMAND_OCTETS_MAX: usize = 2048;
+
+/// An ENVID (RFC 3461 §5.4).
+pub const ENVELOPE_ID_OCTETS_MAX: usize = 100;
+
+/// An ORCPT (RFC 3461 §5.4).
+pub const ORIGINAL_RECIPIENT_OCTETS_MAX: usize = 500;
 
 /// A line of an AUTH dialogue without its line end (RFC 4954 §4).
 pub const AUTH_LINE_OCTETS_MAX: usize = 12_288;
@@ -97,6 +103,53 @@ pub const DNS_ALIASES_MAX: usize = 16;
 
 /// How often /etc/resolv.conf is looked at for changes.
 pub const RESOLV_CONF_SECONDS: u64 = 10;
+
+// The outbound queue.
+
+/// Destinations that are remembered with how many connections they may have.
+pub const LANES_MAX: usize = 10_000;
+
+/// How long a destination is left alone when it could not be reached; doubled each time.
+pub const BACK_OFF_SECONDS_FIRST: u64 = 15;
+
+/// Messages that a courier takes at a time.
+pub const LEASED_MESSAGES_MAX: usize = 10;
+
+/// Due destinations that are looked at, beside those that have couriers.
+pub const DUE_DESTINATIONS_MAX: usize = 200;
+
+/// Between two looks at the queue, however much happens.
+pub const LOOK_MILLIS_MIN: u64 = 5;
+
+/// The same if nothing happens: for clocks that jump.
+pub const LOOK_SECONDS_MAX: u64 = 30;
+
+/// Between two looks at sessions that nobody uses.
+pub const UPKEEP_SECONDS: u64 = 1;
+
+/// Between two looks at what processes that are gone have left.
+pub const TAKE_BACK_SECONDS: u64 = 60;
+
+/// Between two measurements of the queue.
+pub const QUEUE_SIZE_SECONDS: u64 = 60;
+
+/// Before the store is asked again when it could not answer.
+pub const STORE_RETRY_SECONDS: u64 = 5;
+
+/// Before it is tried again to write down what became of a message.
+pub const SETTLE_RETRY_SECONDS: u64 = 2;
+
+/// Hosts, or addresses of one, that are asked in one attempt (RFC 5321 §5.1: at least two).
+pub const ENDPOINTS_TRIED_MAX: usize = 6;
+
+/// Transactions with one host in one attempt, when it takes few recipients at a time.
+pub const TRANSACTIONS_OF_AN_ATTEMPT_MAX: usize = 100;
+
+/// Of a header section that goes back with a notice.
+pub const RETURNED_HEADER_OCTETS_MAX: u64 = 64 << 10;
+
+/// Characters of a subject in a notice.
+pub const SUBJECT_CHARS_MAX: usize = 200;
 
 // What we wait for and take from the hosts that we send to.
 

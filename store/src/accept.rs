@@ -66,7 +66,7 @@ pub enum BodyKind {
 }
 
 /// What a sender demands of the connections that carry a message on (RFC 8689).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TlsDemand {
     /// Whatever policy the destination has.
     #[default]

@@ -117,7 +117,7 @@ impl fmt::Display for Command {
         match self {
             Command::Ehlo(name) | Command::Helo(name) => write!(f, " {name}"),
             Command::Mail { from, parameters } => write!(f, " FROM:{from}{parameters}"),
-            Command::Rcpt { to, .. } => write!(f, " TO:{to}"),
+            Command::Rcpt { to, parameters } => write!(f, " TO:{to}{parameters}"),
             Command::Bdat { octets, last } => {
                 write!(f, " {octets}{}", if *last { " LAST" } else { "" })
             }
@@ -323,7 +323,16 @@ mod tests {
             ("MAIL FROM:a@b.test", Path(PathKind::Reverse)),
             ("RCPT TO:<>", Path(PathKind::Forward)),
             ("MAIL FROM:<ä@b.test>", NeedsUtf8(PathKind::Reverse)),
-            ("MAIL FROM:<a@b.test> RET=FULL", ParameterUnknown),
+            ("MAIL FROM:<a@b.test> RET=ALL", ParameterInvalid),
+            ("MAIL FROM:<a@b.test> RET=FULL RET=HDRS", ParameterInvalid),
+            ("MAIL FROM:<a@b.test> ENVID=a+3", ParameterInvalid),
+            ("MAIL FROM:<a@b.test> HOLDFOR=0", ParameterInvalid),
+            (
+                "MAIL FROM:<a@b.test> HOLDFOR=1 HOLDUNTIL=2030-01-01T00:00:00Z",
+                ParameterInvalid,
+            ),
+            ("MAIL FROM:<a@b.test> REQUIRETLS=yes", ParameterInvalid),
+            ("MAIL FROM:<a@b.test> BY=120;R", ParameterUnknown),
             ("MAIL FROM:<a@b.test>SIZE=1", ParameterInvalid),
             ("MAIL FROM:<a@b.test> SIZE=1 SIZE=1", ParameterInvalid),
             ("MAIL FROM:<a@b.test> SIZE=", ParameterInvalid),
@@ -332,7 +341,10 @@ mod tests {
             ("MAIL FROM:<a@b.test> BODY=9BIT", ParameterInvalid),
             ("MAIL FROM:<a@b.test> SMTPUTF8=yes", ParameterInvalid),
             ("MAIL FROM:<a@b.test> AUTH=a", ParameterInvalid),
-            ("RCPT TO:<a@b.test> NOTIFY=NEVER", ParameterUnknown),
+            ("RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", ParameterInvalid),
+            ("RCPT TO:<a@b.test> NOTIFY=", ParameterInvalid),
+            ("RCPT TO:<a@b.test> ORCPT=a@b.test", ParameterInvalid),
+            ("RCPT TO:<a@b.test> RRVS=x", ParameterUnknown),
             ("DATA now", Argument(Verb::Data)),
             ("RSET x", Argument(Verb::Rset)),
             ("QUIT x", Argument(Verb::Quit)),

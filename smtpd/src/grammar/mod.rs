@@ -9,16 +9,20 @@
 mod command;
 mod cursor;
 mod domain;
+mod dsn;
 mod error;
+mod hold;
 mod parameter;
 mod path;
 mod reply;
 mod verb;
-mod xtext;
+pub(crate) mod xtext;
 
 pub use command::{AuthResponse, Command, Secret, parse_auth_response, parse_command};
 pub use domain::{ClientName, Host};
+pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 pub use error::{PathKind, SyntaxError};
+pub use hold::Hold;
 pub use parameter::{Body, MailParameters, RcptParameters};
 pub use path::{ForwardPath, Mailbox, ReversePath};
 pub use reply::{EnhancedCode, Reply};

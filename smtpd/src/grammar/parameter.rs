@@ -5,7 +5,9 @@
 use std::fmt;
 
 use super::cursor::Cursor;
+use super::dsn::{EnvelopeId, Notify, OriginalRecipient, Return};
 use super::error::SyntaxError;
+use super::hold::Hold;
 use super::path::parse_mailbox;
 use super::xtext;
 
@@ -49,11 +51,24 @@ pub struct MailParameters {
     /// `AUTH=` was there and well-formed. No client is trusted to name another submitter, so its value is not kept
     /// (RFC 4954 §5 allows that).
     pub auth: bool,
+    /// `RET=` (RFC 3461 §4.3).
+    pub ret: Option<Return>,
+    /// `ENVID=` (RFC 3461 §4.4).
+    pub envelope_id: Option<EnvelopeId>,
+    /// `HOLDFOR=` or `HOLDUNTIL=` (RFC 4865 §4).
+    pub hold: Option<Hold>,
+    /// `REQUIRETLS` (RFC 8689 §2).
+    pub require_tls: bool,
 }
 
-/// The parameters of a RCPT command: none of those that exist belongs to an extension that this server announces.
+/// The parameters of a RCPT command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RcptParameters {}
+pub struct RcptParameters {
+    /// `NOTIFY=` (RFC 3461 §4.1).
+    pub notify: Option<Notify>,
+    /// `ORCPT=` (RFC 3461 §4.2).
+    pub original: Option<OriginalRecipient>,
+}
 
 impl MailParameters {
     pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<MailParameters, SyntaxError> {
@@ -74,6 +89,16 @@ impl MailParameters {
             raise_once(&mut self.utf8, value.is_none())
         } else if known("AUTH") {
             raise_once(&mut self.auth, value.is_some_and(is_auth_value))
+        } else if known("RET") {
+            set_once(&mut self.ret, value.and_then(Return::parse))
+        } else if known("ENVID") {
+            set_once(&mut self.envelope_id, value.and_then(EnvelopeId::parse))
+        } else if known("HOLDFOR") {
+            set_once(&mut self.hold, value.and_then(Hold::parse_for))
+        } else if known("HOLDUNTIL") {
+            set_once(&mut self.hold, value.and_then(Hold::parse_until))
+        } else if known("REQUIRETLS") {
+            raise_once(&mut self.require_tls, value.is_none())
         } else {
             Err(SyntaxError::ParameterUnknown)
         }
@@ -82,9 +107,21 @@ impl MailParameters {
 
 impl RcptParameters {
     pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<RcptParameters, SyntaxError> {
-        match parse_parameter(cursor)? {
-            Some(_) => Err(SyntaxError::ParameterUnknown),
-            None => Ok(RcptParameters {}),
+        let mut parameters = RcptParameters::default();
+        while let Some((keyword, value)) = parse_parameter(cursor)? {
+            parameters.set(keyword, value)?;
+        }
+        Ok(parameters)
+    }
+
+    fn set(&mut self, keyword: &str, value: Option<&str>) -> Result<(), SyntaxError> {
+        let known = |name: &str| keyword.eq_ignore_ascii_case(name);
+        if known("NOTIFY") {
+            set_once(&mut self.notify, value.and_then(Notify::parse))
+        } else if known("ORCPT") {
+            set_once(&mut self.original, value.and_then(OriginalRecipient::parse))
+        } else {
+            Err(SyntaxError::ParameterUnknown)
         }
     }
 }
@@ -102,6 +139,30 @@ impl fmt::Display for MailParameters {
         }
         if self.auth {
             f.write_str(" AUTH=<>")?;
+        }
+        if let Some(ret) = self.ret {
+            write!(f, " RET={}", ret.keyword())?;
+        }
+        if let Some(envelope_id) = &self.envelope_id {
+            write!(f, " ENVID={}", envelope_id.as_str())?;
+        }
+        if let Some(hold) = &self.hold {
+            write!(f, " {hold}")?;
+        }
+        if self.require_tls {
+            f.write_str(" REQUIRETLS")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RcptParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(notify) = self.notify {
+            write!(f, " NOTIFY={notify}")?;
+        }
+        if let Some(original) = &self.original {
+            write!(f, " ORCPT={}", original.as_str())?;
         }
         Ok(())
     }

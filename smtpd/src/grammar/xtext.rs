@@ -1,7 +1,7 @@
 //! The xtext encoding of RFC 3461 §4: printable ASCII, with `+` and two upper-case hexadecimal digits for the rest.
 
 /// The octets that `text` stands for, or nothing if it is no xtext.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

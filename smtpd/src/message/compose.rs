@@ -38,6 +38,14 @@ pub fn date_now() -> String {
     jiff::fmt::rfc2822::to_string(&now).unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 -0000".into())
 }
 
+/// A time in seconds since 1970 as an RFC 5322 date-time, in local time.
+pub fn date_of(seconds: i64) -> String {
+    let moment = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    let local = moment.to_zoned(jiff::tz::TimeZone::system());
+    jiff::fmt::rfc2822::to_string(&local)
+        .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 -0000".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::header::HeaderReader;

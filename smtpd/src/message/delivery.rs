@@ -5,8 +5,7 @@
 
 use std::net::IpAddr;
 
-use daemon::config::Verify;
-
+use daemon::config::Config;
 use store::{
     Acceptance, AccountId, BodyKind, Filing, FilingTarget, Flags, MessageId, SpecialUse, Store,
     TlsDemand,
@@ -17,6 +16,7 @@ use super::compose::{date_now, message_id, missing_fields};
 use super::digest::DigestKind;
 use super::header::Header;
 use super::intake::Message;
+use super::success::successes;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use super::verdict::Verdict;
 use crate::envelope::{Delivery, Envelope, local_address};
@@ -32,10 +32,8 @@ use crate::sign::signature::sign;
 /// Where a message comes from, apart from its envelope.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// Our own name.
-    pub hostname: &'a str,
-    /// What follows from verdicts about the sender.
-    pub verify: &'a Verify,
+    /// The configuration of the session.
+    pub config: &'a Config,
     /// Where the connection came from.
     pub address: IpAddr,
     /// TLS version and cipher suite.
@@ -72,12 +70,13 @@ pub async fn deliver(
     let date = date_now();
     let mut verdict = Verdict::default();
     if source.account.is_some() {
-        verdict.fields = missing_fields(&message.header, &id, source.hostname, &date);
+        verdict.fields = missing_fields(&message.header, &id, &source.config.hostname, &date);
     }
     let hashes = std::mem::take(&mut message.digests).finish();
     // Checks add their verdicts here, one after the other; any of them may refuse.
     if let Some(verification) = message.verification.take() {
-        let verified = verification.conclude(source.hostname, source.verify, &hashes);
+        let verified =
+            verification.conclude(&source.config.hostname, &source.config.verify, &hashes);
         verdict.add(verified.await?.verdict);
     }
     filters.check(&mut message, &mut verdict).await?;
@@ -100,9 +99,17 @@ pub async fn deliver(
     }
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
     draft.prepend(fields.as_bytes()).map_err(failed)?;
+    let notices = match verdict.forged {
+        true => Vec::new(),
+        false => successes(store, source.config, &envelope, &header, draft.id())
+            .await
+            .map_err(failed)?,
+    };
     let message = draft.seal().await.map_err(failed)?;
+    let tls = envelope.tls_demand(&header);
+    let acceptance = acceptance(&source, envelope, message, origin, &verdict, tls);
     let accepted = store
-        .accept(acceptance(&source, envelope, message, origin, &verdict))
+        .accept_with(acceptance, notices)
         .await
         .map_err(failed)?;
     Ok(accepted.id)
@@ -154,7 +161,7 @@ fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> Stri
             login: source.account.is_some(),
         },
         tls: source.tls,
-        hostname: source.hostname,
+        hostname: &source.config.hostname,
         id,
         recipient: recipient.as_deref(),
         date,
@@ -166,7 +173,7 @@ fn origin(source: &Source<'_>, envelope: &Envelope, header: &Header, id: &str) -
     let (sender, client) = (envelope.reverse_path(), &envelope.client.name);
     let message_id = match header.fields_named("Message-ID").next() {
         Some(field) => printable(field.value()),
-        None if source.account.is_some() => message_id(id, source.hostname),
+        None if source.account.is_some() => message_id(id, &source.config.hostname),
         None => "none".into(),
     };
     let address = source.address;
@@ -186,8 +193,15 @@ fn acceptance(
     message: store::Sealed,
     origin: String,
     verdict: &Verdict,
+    tls: TlsDemand,
 ) -> Acceptance {
+    let parameters = &envelope.parameters;
     Acceptance {
+        envelope_id: parameters
+            .envelope_id
+            .as_ref()
+            .map(|id| id.as_str().to_owned()),
+        return_content: parameters.ret.map(|ret| ret.keyword().to_owned()),
         message,
         reverse_path: envelope.reverse_path(),
         account: source.account,
@@ -197,8 +211,6 @@ fn acceptance(
             .map(|delivery| filing(&envelope.sender, delivery, verdict))
             .collect(),
         relays: envelope.relays,
-        envelope_id: None,
-        return_content: None,
         smtputf8: envelope.parameters.utf8,
         body: match envelope.parameters.body.unwrap_or_default() {
             Body::SevenBit => BodyKind::SevenBit,
@@ -206,7 +218,7 @@ fn acceptance(
             Body::BinaryMime => BodyKind::BinaryMime,
         },
         relay_prefix: Vec::new(),
-        tls: TlsDemand::ByPolicy,
+        tls,
         forged: verdict.forged,
         held: verdict.quarantine.clone(),
         origin,

@@ -16,5 +16,6 @@ pub mod digest;
 pub mod edit;
 pub mod header;
 pub mod intake;
+mod success;
 pub mod trace;
 pub mod verdict;

@@ -211,8 +211,7 @@ impl SmtpSession {
 
     fn source(&self) -> Source<'_> {
         Source {
-            hostname: &self.connection.config.hostname,
-            verify: &self.connection.config.verify,
+            config: &self.connection.config,
             address: self.connection.peer.address,
             tls: self
                 .tls

@@ -43,9 +43,15 @@ impl SmtpSession {
                 "ENHANCEDSTATUSCODES",
                 "CHUNKING",
                 "BINARYMIME",
+                "DSN",
             ]
             .map(String::from),
         );
+        lines.extend(self.future_release());
+        // RFC 8689 §2: only under TLS.
+        if self.tls.is_some() {
+            lines.push("REQUIRETLS".into());
+        }
         if self.tls.is_none() && self.connection.starttls_offered() {
             lines.push("STARTTLS".into());
         }
@@ -65,6 +71,19 @@ impl SmtpSession {
         lines.push("HELP".into());
         lines.retain(|line| !self.is_hidden(line));
         lines
+    }
+
+    /// How long a submitted message may be held, in seconds and until when (RFC 4865 §3).
+    fn future_release(&self) -> Option<String> {
+        let longest = self.connection.config.relay.hold_max();
+        if self.role != Role::Submission || longest.is_zero() {
+            return None;
+        }
+        let until = jiff::Timestamp::now()
+            .checked_add(longest)
+            .and_then(|until| until.round(jiff::Unit::Second))
+            .ok()?;
+        Some(format!("FUTURERELEASE {} {until}", longest.as_secs()))
     }
 
     /// The commands that HELP lists: what is not offered here is not among them.

@@ -4,16 +4,17 @@
 //! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
 //! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
 
-use std::time::Duration;
-
 use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
 use super::filter::filter_recipient;
 use super::state::State;
 use crate::answer::Answer;
+use crate::destinations::Destinations;
 use crate::envelope::{Envelope, local_address, written};
-use crate::grammar::{ForwardPath, Host, MailParameters, PathKind, ReversePath, SyntaxError};
+use crate::grammar::{
+    ForwardPath, Host, MailParameters, PathKind, RcptParameters, ReversePath, SyntaxError,
+};
 use crate::reject::{Reject, Sequence};
 use crate::role::Role;
 use crate::verify::sender::Names;
@@ -35,6 +36,7 @@ impl SmtpSession {
         {
             return Err(Reject::MessageTooBig);
         }
+        self.check_extensions(&parameters)?;
         self.check_sender(&from).await?;
         let State::Greeted(client) = &self.state else {
             return Err(Sequence::HelloFirst.into());
@@ -66,6 +68,26 @@ impl SmtpSession {
         Some(Verification::begin(verifier, peer, names))
     }
 
+    /// What is offered in one place only is unknown in others: holding a message at submission (RFC 4865 §3), REQUIRETLS
+    /// under TLS (RFC 8689 §2).
+    fn check_extensions(&self, parameters: &MailParameters) -> Result<(), Reject> {
+        if parameters.require_tls && self.tls.is_none() {
+            return Err(SyntaxError::ParameterUnknown.into());
+        }
+        let Some(hold) = &parameters.hold else {
+            return Ok(());
+        };
+        let longest = self.connection.config.relay.hold_max();
+        if self.role != Role::Submission || longest.is_zero() {
+            return Err(SyntaxError::ParameterUnknown.into());
+        }
+        let now = Timestamp::now().seconds;
+        match hold.release(now) > now.saturating_add_unsigned(longest.as_secs()) {
+            true => Err(SyntaxError::ParameterInvalid.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Whoever has logged in sends as himself (RFC 6409 §6.1), or as nobody: clients answer requests for a disposition
     /// notification with the null path (RFC 8098 §3).
     async fn check_sender(&self, from: &ReversePath) -> Result<(), Reject> {
@@ -86,7 +108,11 @@ impl SmtpSession {
         }
     }
 
-    pub(super) async fn rcpt(&mut self, to: ForwardPath) -> Result<Answer, Reject> {
+    pub(super) async fn rcpt(
+        &mut self,
+        to: ForwardPath,
+        parameters: RcptParameters,
+    ) -> Result<Answer, Reject> {
         let State::Mail(envelope) = &mut self.state else {
             return Err(Sequence::ChunksOpen.into());
         };
@@ -97,23 +123,27 @@ impl SmtpSession {
         if !to.is_ascii() && !envelope.parameters.utf8 {
             return Err(SyntaxError::NeedsUtf8(PathKind::Forward).into());
         }
-        let schedule = schedule(&self.connection.config.relay);
-        let (accounts, relays) = match resolve(&self.connection.service.store, &to).await? {
+        let schedule = envelope.schedule(&self.connection.config.relay);
+        let mut destinations = match resolve(&self.connection.service.store, &to).await? {
             Resolution::Resolved { accounts, remotes } => {
                 check_room(&accounts, envelope.parameters.size)?;
                 let relays = remotes.iter().map(|remote| forward(remote, schedule));
-                (accounts, relays.collect())
+                Destinations::new(accounts, relays.collect())
             }
             Resolution::NotLocal if self.login.is_some() => {
                 let relay = relay(&to, schedule).ok_or(SyntaxError::Path(PathKind::Forward))?;
-                (Vec::new(), vec![relay])
+                Destinations::new(Vec::new(), vec![relay])
             }
             Resolution::NotLocal => return Err(Reject::RelayDenied),
             Resolution::Unknown => return Err(Reject::MailboxUnknown),
             Resolution::Loop => return Err(Reject::AliasLoop),
         };
         filter_recipient(&mut self.milters, &to).await?;
-        envelope.add(to, accounts, relays)?;
+        if envelope.parameters.hold.is_some() {
+            destinations.hold(schedule);
+        }
+        destinations.wish(&to, &parameters);
+        envelope.add(to, destinations)?;
         Ok(Answer::RecipientOk)
     }
 }
@@ -184,15 +214,4 @@ fn relay(to: &ForwardPath, schedule: Schedule) -> Option<Relay> {
         notify: None,
         schedule,
     })
-}
-
-/// From now on, for as long as the operator says; the sender is told before.
-fn schedule(config: &daemon::config::Relay) -> Schedule {
-    let now = Timestamp::now().seconds;
-    let after = |time: Duration| now.saturating_add_unsigned(time.as_secs());
-    Schedule {
-        due: now,
-        expires: after(config.expire()),
-        notice_due: config.delay_notice().map(after),
-    }
 }

@@ -101,7 +101,7 @@ impl SmtpSession {
             (Command::Ehlo(name), Ok(())) => Ok(self.ehlo(name)),
             (Command::Helo(name), Ok(())) => Ok(self.helo(name)),
             (Command::Mail { from, parameters }, Ok(())) => self.mail(from, parameters).await,
-            (Command::Rcpt { to, .. }, Ok(())) => self.rcpt(to).await,
+            (Command::Rcpt { to, parameters }, Ok(())) => self.rcpt(to, parameters).await,
             (Command::Data, Ok(())) => self.data(),
             (Command::Auth { mechanism, initial }, Ok(())) => self.auth(&mechanism, initial).await,
             (Command::StartTls, Ok(())) => self.starttls(),

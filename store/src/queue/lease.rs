@@ -149,14 +149,17 @@ impl Lessee {
     }
 
     /// Gives everything that is leased back to the queue, due at once: nobody is working on it any more.
-    pub async fn give_back(self) -> Result<()> {
+    pub async fn give_back(&self) -> Result<()> {
         let owner = self.owner;
         self.store
             .write(move |tx| {
                 tx.touched_queue();
                 give_back(tx.connection, owner)
             })
-            .await
+            .await?;
+        // The lock on it holds until this lessee is dropped; a new one has another name.
+        std::fs::remove_file(self.store.inner.dir.join("locks").join(lock_name(owner)))?;
+        Ok(())
     }
 
     /// Gives what processes that are gone had leased back to the queue.

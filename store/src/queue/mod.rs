@@ -108,6 +108,15 @@ impl Store {
         .await
     }
 
+    /// How many messages are in the queue.
+    pub async fn queue_size(&self) -> Result<u64> {
+        self.read(|connection| {
+            let sql = "SELECT count(*) FROM outbound";
+            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+        })
+        .await
+    }
+
     /// One message of the queue.
     pub async fn queued(&self, id: MessageId) -> Result<Queued> {
         self.read(move |connection| {
