@@ -126,22 +126,30 @@ fn refuse_network_file_system(dir: &Path) -> std::result::Result<(), OpenError> 
     let Ok(found) = nix::sys::statfs::statfs(dir) else {
         return Ok(());
     };
-    // Numbers of statfs(2); not all of them have a name in nix.
-    let kind = match found.filesystem_type().0 & 0xffff_ffff {
-        0x6969 => "NFS",
-        0xff53_4d42 | 0x517b | 0xfe53_4d42 => "SMB",
-        0x0102_1997 => "9P",
-        0x5346_414f => "AFS",
-        0x00c3_6400 => "Ceph",
-        0x7461_636f => "OCFS2",
-        0x0116_1970 => "GFS2",
-        0x0bd0_0bd0 => "Lustre",
-        _ => return Ok(()),
-    };
-    Err(OpenError::NetworkFileSystem {
-        dir: dir.to_owned(),
-        kind,
-    })
+    match network_file_system(found.filesystem_type()) {
+        None => Ok(()),
+        Some(kind) => Err(OpenError::NetworkFileSystem {
+            dir: dir.to_owned(),
+            kind,
+        }),
+    }
+}
+
+/// The network file system that has this number in statfs(2), if it is one. Not all of them have a name in nix.
+#[cfg(target_os = "linux")]
+fn network_file_system(number: nix::sys::statfs::FsType) -> Option<&'static str> {
+    // The kernel's numbers have 32 bits; on a machine with longer words they may come with their sign spread.
+    match number.0 & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0xff53_4d42 | 0x517b | 0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x5346_414f => Some("AFS"),
+        0x00c3_6400 => Some("Ceph"),
+        0x7461_636f => Some("OCFS2"),
+        0x0116_1970 => Some("GFS2"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        _ => None,
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -191,4 +199,33 @@ fn read_version(file: &mut File) -> std::io::Result<String> {
     file.rewind()?;
     file.take(64).read_to_string(&mut version)?;
     Ok(version)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use nix::sys::statfs;
+
+    /// None of them can be mounted where tests run; `open` asks for this before it touches the database.
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        let kind = network_file_system;
+        assert_eq!(kind(statfs::NFS_SUPER_MAGIC), Some("NFS"));
+        assert_eq!(kind(statfs::SMB_SUPER_MAGIC), Some("SMB"));
+        assert_eq!(kind(statfs::AFS_SUPER_MAGIC), Some("AFS"));
+        // CIFS, whose number is negative in a word of 32 bits.
+        assert_eq!(
+            kind(statfs::FsType(0xff53_4d42_u32 as i32 as _)),
+            Some("SMB")
+        );
+        for local in [
+            statfs::EXT4_SUPER_MAGIC,
+            statfs::XFS_SUPER_MAGIC,
+            statfs::BTRFS_SUPER_MAGIC,
+            statfs::TMPFS_MAGIC,
+            statfs::OVERLAYFS_SUPER_MAGIC,
+        ] {
+            assert_eq!(kind(local), None);
+        }
+    }
 }
