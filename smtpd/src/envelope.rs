@@ -44,6 +44,8 @@ pub struct Envelope {
     pub deliveries: Vec<Delivery>,
     /// Recipients elsewhere, each once.
     pub relays: Vec<store::Relay>,
+    /// The domain of ours through which mail of the world goes elsewhere, if it does.
+    pub forwarder: Option<String>,
     /// What is being found out about the sender, until the message takes it over.
     pub verification: Option<Verification>,
     /// What the sender wants to hear when the message is accepted.
@@ -73,6 +75,7 @@ impl Envelope {
             first: None,
             deliveries: Vec::new(),
             relays: Vec::new(),
+            forwarder: None,
             verification: None,
             successes: Vec::new(),
             accounts: HashSet::new(),

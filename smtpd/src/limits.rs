@@ -77,6 +77,9 @@ pub const DMARC_WALK_LABELS_MAX: usize = 7;
 /// For how long the DNS is not asked about mail after nothing at all has answered.
 pub const DNS_GONE_SECONDS: u64 = 30;
 
+/// For how many days a rewritten sender address leads back: longer than any host tries to deliver.
+pub const SRS_DAYS_MAX: u64 = 21;
+
 /// Domains whose signing keys are remembered.
 pub const KEYRING_DOMAINS_MAX: usize = 1000;
 

@@ -6,6 +6,7 @@ use daemon::config::Config;
 
 use crate::dns::{Dns, ResolverError};
 use crate::sign::keyring::Keyring;
+use crate::sign::srs::Srs;
 use crate::verify::Verifier;
 
 /// One for the process.
@@ -14,6 +15,8 @@ pub struct Shared {
     pub dns: Dns,
     /// The keys that sign what our users send.
     pub keyring: Keyring,
+    /// The senders' addresses of forwarded mail.
+    pub srs: Srs,
     /// What to believe of mail that comes in.
     pub verifier: Arc<Verifier>,
 }
@@ -29,6 +32,7 @@ impl Shared {
             verifier: Arc::new(Verifier::new(dns.clone())),
             dns,
             keyring: Keyring::default(),
+            srs: Srs::default(),
         })
     }
 }

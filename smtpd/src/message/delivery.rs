@@ -11,7 +11,6 @@ use store::{
     TlsDemand,
 };
 
-use super::author::author;
 use super::compose::{date_now, message_id, missing_fields};
 use super::digest::DigestKind;
 use super::header::Header;
@@ -19,15 +18,15 @@ use super::intake::Message;
 use super::success::successes;
 use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use super::verdict::Verdict;
-use crate::envelope::{Delivery, Envelope, local_address};
+use super::vouching::{Leaving, Vouching};
+use crate::envelope::{Delivery, Envelope};
 use crate::grammar::{Body, ReversePath};
 use crate::limits::JOURNAL_OCTETS_MAX;
 use crate::milter::Milters;
 use crate::milter::macros::Macros;
 use crate::reject::Reject;
 use crate::shared::Shared;
-use crate::sign::keyring::Signer;
-use crate::sign::signature::sign;
+use crate::verify::Evidence;
 
 /// Where a message comes from, apart from its envelope.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +73,7 @@ pub async fn deliver(
     }
     let hashes = std::mem::take(&mut message.digests).finish();
     // Checks add their verdicts here, one after the other; any of them may refuse.
-    if let Some(verification) = message.verification.take() {
-        let verified =
-            verification.conclude(&source.config.hostname, &source.config.verify, &hashes);
-        verdict.add(verified.await?.verdict);
-    }
+    let evidence = verify(&source, &mut message, &hashes, &mut verdict).await?;
     filters.check(&mut message, &mut verdict).await?;
 
     let Message {
@@ -90,13 +85,16 @@ pub async fn deliver(
         return Ok(draft.id());
     }
     let mut fields = std::mem::take(&mut verdict.fields);
-    if let Some(account) = source.account
-        && let Some(domain) = signing_domain(store, account, &envelope, &header).await?
-    {
-        let signers = shared.keyring.signers(store, &domain).await;
-        let signers = signers.map_err(failed)?;
-        fields.insert_str(0, &signed(&signers, &header.below(&fields), &hashes));
-    }
+    let vouching = Vouching {
+        shared,
+        store,
+        envelope: &envelope,
+        header: &header.below(&fields),
+        hashes: &hashes,
+    };
+    let leaving = vouching.leaving(source.account, evidence.as_ref()).await;
+    let leaving = leaving.map_err(failed)?;
+    fields.insert_str(0, &leaving.signatures);
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let notices = match verdict.forged {
@@ -107,46 +105,30 @@ pub async fn deliver(
     };
     let message = draft.seal().await.map_err(failed)?;
     let tls = envelope.tls_demand(&header);
-    let acceptance = acceptance(&source, envelope, message, origin, &verdict, tls);
-    let accepted = store
-        .accept_with(acceptance, notices)
-        .await
-        .map_err(failed)?;
-    Ok(accepted.id)
+    let acceptance = acceptance(&source, envelope, message, leaving, origin, &verdict, tls);
+    let accepted = store.accept_with(acceptance, notices).await;
+    Ok(accepted.map_err(failed)?.id)
+}
+
+/// Our own verification, if the message is one that is verified.
+async fn verify<'a>(
+    source: &Source<'a>,
+    message: &mut Message,
+    hashes: &[(DigestKind, Vec<u8>)],
+    verdict: &mut Verdict,
+) -> Result<Option<Evidence<'a>>, Reject> {
+    let Some(verification) = message.verification.take() else {
+        return Ok(None);
+    };
+    let config = source.config;
+    let verified = verification.conclude(&config.hostname, &config.verify, hashes);
+    let verified = verified.await?;
+    verdict.add(verified.verdict);
+    Ok(Some(verified.evidence))
 }
 
 fn failed(error: store::Error) -> Reject {
     Reject::store("acceptance of a message", &error)
-}
-
-/// Who vouches for a submission: the author's domain, if the account may send as him, or else the sender's, which was looked at when
-/// he was named. Nobody gets the signature of a domain that is not his.
-async fn signing_domain(
-    store: &Store,
-    account: AccountId,
-    envelope: &Envelope,
-    header: &Header,
-) -> Result<Option<String>, Reject> {
-    let sender = match &envelope.sender {
-        ReversePath::Mailbox(mailbox) => local_address(mailbox),
-        ReversePath::Null => None,
-    };
-    let sender = sender.map(|address| address.domain().to_owned());
-    let Some(author) = author(header) else {
-        return Ok(sender);
-    };
-    if sender.as_deref() == Some(author.domain()) {
-        return Ok(sender);
-    }
-    match store.may_send_as(account, &author).await.map_err(failed)? {
-        true => Ok(Some(author.domain().to_owned())),
-        false => Ok(sender),
-    }
-}
-
-fn signed(signers: &[Signer], header: &Header, hashes: &[(DigestKind, Vec<u8>)]) -> String {
-    let body_hash = hashes.iter().find(|(kind, _)| *kind == DigestKind::SIGNED);
-    body_hash.map_or_else(String::new, |(_, hash)| sign(signers, header, hash))
 }
 
 fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> String {
@@ -191,6 +173,7 @@ fn acceptance(
     source: &Source<'_>,
     envelope: Envelope,
     message: store::Sealed,
+    leaving: Leaving,
     origin: String,
     verdict: &Verdict,
     tls: TlsDemand,
@@ -203,7 +186,7 @@ fn acceptance(
             .map(|id| id.as_str().to_owned()),
         return_content: parameters.ret.map(|ret| ret.keyword().to_owned()),
         message,
-        reverse_path: envelope.reverse_path(),
+        reverse_path: leaving.reverse_path,
         account: source.account,
         filings: envelope
             .deliveries
@@ -217,7 +200,7 @@ fn acceptance(
             Body::EightBitMime => BodyKind::EightBitMime,
             Body::BinaryMime => BodyKind::BinaryMime,
         },
-        relay_prefix: Vec::new(),
+        relay_prefix: leaving.prefix.into_bytes(),
         tls,
         forged: verdict.forged,
         held: verdict.quarantine.clone(),

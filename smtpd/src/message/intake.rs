@@ -25,7 +25,7 @@ pub struct Rules {
     pub removed_fields: &'static [&'static str],
     /// Whether a CR or LF outside a CRLF is looked for and refused. The framing of DATA does that by itself.
     pub strict_newlines: bool,
-    /// Whether the message will be signed.
+    /// Whether the message will be signed or sealed.
     pub signed: bool,
     /// Our name: what others say in it about the message is taken out.
     pub hostname: String,

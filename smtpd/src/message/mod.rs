@@ -19,3 +19,4 @@ pub mod intake;
 mod success;
 pub mod trace;
 pub mod verdict;
+pub mod vouching;

@@ -7,8 +7,9 @@ use daemon::config::Relay as Settings;
 use store::{Address, Filing, FilingTarget, Flags, Relay, Resolution, Schedule, Store};
 
 use crate::envelope::written;
-use crate::grammar::{Host, Mailbox, ReversePath};
+use crate::grammar::{ForwardPath, Host, Mailbox, ReversePath};
 use crate::message::trace::delivery_prefix;
+use crate::sign::srs::Srs;
 
 /// Where an address leads.
 #[derive(Debug)]
@@ -45,6 +46,13 @@ pub(crate) async fn leads(
 ) -> store::Result<Leads> {
     let Some(mailbox) = Mailbox::parse(address) else {
         return Ok(Leads::Nowhere);
+    };
+    // A notice about forwarded mail goes back to whoever sent it (`sign::srs`).
+    let to = ForwardPath::Mailbox(mailbox.clone());
+    let mailbox = match (Srs::default().undo(store, &to).await?, sender) {
+        (None, _) => mailbox,
+        (Some(Ok(first)), ReversePath::Null) => first,
+        (Some(_), _) => return Ok(Leads::Nowhere),
     };
     let schedule = schedule(settings, now, now);
     let elsewhere = |domain: String| {

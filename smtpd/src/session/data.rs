@@ -98,7 +98,7 @@ impl SmtpSession {
                 NOT_RECEIVED
             },
             strict_newlines,
-            signed: self.login.is_some(),
+            signed: self.login.is_some() || envelope.forwarder.is_some(),
             hostname: config.hostname.clone(),
             delivered_to: envelope
                 .deliveries

@@ -13,10 +13,12 @@ use crate::answer::Answer;
 use crate::destinations::Destinations;
 use crate::envelope::{Envelope, local_address, written};
 use crate::grammar::{
-    ForwardPath, Host, MailParameters, PathKind, RcptParameters, ReversePath, SyntaxError,
+    ForwardPath, Host, MailParameters, Mailbox, PathKind, RcptParameters, ReversePath, SyntaxError,
 };
 use crate::reject::{Reject, Sequence};
 use crate::role::Role;
+use crate::shared::Shared;
+use crate::sign::srs::NotOurs;
 use crate::verify::sender::Names;
 use crate::verify::{Peer, Verification, is_public};
 
@@ -124,27 +126,61 @@ impl SmtpSession {
             return Err(SyntaxError::NeedsUtf8(PathKind::Forward).into());
         }
         let schedule = envelope.schedule(&self.connection.config.relay);
-        let mut destinations = match resolve(&self.connection.service.store, &to).await? {
-            Resolution::Resolved { accounts, remotes } => {
-                check_room(&accounts, envelope.parameters.size)?;
-                let relays = remotes.iter().map(|remote| forward(remote, schedule));
-                Destinations::new(accounts, relays.collect())
-            }
-            Resolution::NotLocal if self.login.is_some() => {
-                let relay = relay(&to, schedule).ok_or(SyntaxError::Path(PathKind::Forward))?;
-                Destinations::new(Vec::new(), vec![relay])
-            }
-            Resolution::NotLocal => return Err(Reject::RelayDenied),
-            Resolution::Unknown => return Err(Reject::MailboxUnknown),
-            Resolution::Loop => return Err(Reject::AliasLoop),
+        let store = &self.connection.service.store;
+        let mut destinations = match returned(&self.shared, store, &to, &envelope.sender).await? {
+            Some(sender) => elsewhere(&ForwardPath::Mailbox(sender), schedule)?,
+            None => match resolve(store, &to).await? {
+                Resolution::Resolved { accounts, remotes } => {
+                    check_room(&accounts, envelope.parameters.size)?;
+                    let relays = remotes.iter().map(|remote| forward(remote, schedule));
+                    Destinations::new(accounts, relays.collect())
+                }
+                Resolution::NotLocal if self.login.is_some() => elsewhere(&to, schedule)?,
+                Resolution::NotLocal => return Err(Reject::RelayDenied),
+                Resolution::Unknown => return Err(Reject::MailboxUnknown),
+                Resolution::Loop => return Err(Reject::AliasLoop),
+            },
         };
         filter_recipient(&mut self.milters, &to).await?;
         if envelope.parameters.hold.is_some() {
             destinations.hold(schedule);
         }
         destinations.wish(&to, &parameters);
+        if self.login.is_none()
+            && let (false, Some(domain)) = (destinations.relays.is_empty(), domain_of(&to))
+        {
+            envelope.forwarder.get_or_insert(domain);
+        }
         envelope.add(to, destinations)?;
         Ok(Answer::RecipientOk)
+    }
+}
+
+/// Whom a bounce to a rewritten sender address of ours is for (`sign::srs`); nothing if it is no such address. Everybody but the null
+/// sender is refused, and whoever made it up.
+async fn returned(
+    shared: &Shared,
+    store: &store::Store,
+    to: &ForwardPath,
+    from: &ReversePath,
+) -> Result<Option<Mailbox>, Reject> {
+    let failed = |error: store::Error| Reject::store("reading of a rewritten address", &error);
+    let Some(sender) = shared.srs.undo(store, to).await.map_err(failed)? else {
+        return Ok(None);
+    };
+    match (sender, from) {
+        (Ok(sender), ReversePath::Null) => Ok(Some(sender)),
+        (Ok(_) | Err(NotOurs), _) => Err(Reject::MailboxUnknown),
+    }
+}
+
+/// The domain that a recipient is of, as the store knows it.
+fn domain_of(to: &ForwardPath) -> Option<String> {
+    match to {
+        ForwardPath::Mailbox(mailbox) => {
+            local_address(mailbox).map(|address| address.domain().to_owned())
+        }
+        ForwardPath::Postmaster => None,
     }
 }
 
@@ -196,6 +232,12 @@ fn forward(remote: &Address, schedule: Schedule) -> Relay {
         notify: None,
         schedule,
     }
+}
+
+/// One recipient elsewhere.
+fn elsewhere(to: &ForwardPath, schedule: Schedule) -> Result<Destinations, Reject> {
+    let relay = relay(to, schedule).ok_or(SyntaxError::Path(PathKind::Forward))?;
+    Ok(Destinations::new(Vec::new(), vec![relay]))
 }
 
 /// A recipient elsewhere, as the client wrote it; nothing if no mail can be sent there.

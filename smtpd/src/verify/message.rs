@@ -41,10 +41,16 @@ pub struct Verification {
 pub struct Verified<'h> {
     /// For the message.
     pub verdict: Verdict,
-    /// What our field in the header says, for those who seal the message.
+    /// For those who seal the message.
+    pub evidence: Evidence<'h>,
+}
+
+/// What was found out, for those who vouch for it.
+pub struct Evidence<'h> {
+    /// What our field in the header says.
     pub results: AuthenticationResults<'h>,
-    /// Of the chain of seals that it came with.
-    pub arc: DkimResult,
+    /// Of the chain of seals that the message came with.
+    pub chain: DkimResult,
 }
 
 impl fmt::Debug for Verification {
@@ -172,8 +178,10 @@ impl Verification {
                 forged,
                 ..Verdict::default()
             },
-            arc: arc.result().clone(),
-            results,
+            evidence: Evidence {
+                chain: arc.result().clone(),
+                results,
+            },
         })
     }
 }

@@ -28,7 +28,7 @@ pub mod sender;
 
 use std::net::IpAddr;
 
-pub use message::{Verification, Verified};
+pub use message::{Evidence, Verification, Verified};
 pub use peer::{Peer, is_public};
 pub use results::is_forged;
 

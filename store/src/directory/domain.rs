@@ -78,6 +78,21 @@ impl Store {
         .await
     }
 
+    /// Whether mail for a domain, as somebody wrote it, ends here.
+    pub async fn is_local_domain(&self, name: &str) -> Result<bool> {
+        let Ok(name) = normal_domain(name) else {
+            return Ok(false);
+        };
+        self.read(
+            move |connection| match super::domain_id(connection, &name) {
+                Ok(_) => Ok(true),
+                Err(Error::NotFound(_)) => Ok(false),
+                Err(error) => Err(error),
+            },
+        )
+        .await
+    }
+
     /// Removes a domain that holds no address and no alias any more, and its keys; `NotPermitted` otherwise.
     pub async fn remove_domain(&self, name: &str) -> Result<()> {
         let name = normal_domain(name)?;

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod forward;
 mod incoming;
 mod keys;
 mod sign;
