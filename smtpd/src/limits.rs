@@ -104,6 +104,9 @@ pub const DNS_RECORDS_MAX: usize = 100;
 /// Aliases (CNAME) that lead from a name to another (RFC 1034 §3.6.2 sets no limit).
 pub const DNS_ALIASES_MAX: usize = 16;
 
+/// How often it is looked, after answers that are bogus, whether the name servers are of any use.
+pub const DNS_COMPLAINT_SECONDS: u64 = 3600;
+
 /// How often /etc/resolv.conf is looked at for changes.
 pub const RESOLV_CONF_SECONDS: u64 = 10;
 
@@ -249,8 +252,9 @@ pub const STS_FAILURES_MAX: usize = 1024;
 /// Policies older than this are fetched anew, used or not (RFC 8461 §10.2: at least daily).
 pub const STS_REFRESH_SECONDS: i64 = 24 * 3600;
 
-/// Policies that are fetched anew in one round, and seconds between rounds.
+/// Policies that are fetched anew in one round.
 pub const STS_REFRESH_BATCH: u32 = 100;
+
 /// Seconds between two rounds.
 pub const STS_REFRESH_ROUND_SECONDS: u64 = 3600;
 

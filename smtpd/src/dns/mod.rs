@@ -13,6 +13,7 @@
 mod absence;
 mod answer;
 mod resolver;
+mod wildcard;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use std::time::Instant;
 
 use daemon::config::Dns as DnsConfig;
 use hickory_proto::rr::rdata::TLSA;
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::NetError;
 use mail_auth::MessageAuthenticator;
 
 use absence::Absences;
@@ -142,14 +144,12 @@ impl Dns {
         if let Some(absence) = self.shared.absences.remembered(&key, Instant::now()) {
             return Ok(Answer::absent(absence.name_exists, absence.secure));
         }
-        let resolver = self.resolver();
-        let lookup = resolver.lookup(key.0.clone(), record_type);
         let limit = self.shared.servers.timeout();
-        let result = tokio::time::timeout(limit, lookup)
+        let result = tokio::time::timeout(limit, self.look_up(&key.0, record_type))
             .await
             .map_err(|_| DnsFailure::Timeout)?;
         match result {
-            Ok(lookup) => Ok(Answer::of(&key.0, lookup.answers(), record_type, read)),
+            Ok(records) => Ok(Answer::of(&key.0, &records, record_type, read)),
             Err(error) => {
                 let absence = answer::absence(error)?;
                 let answer = Answer::absent(absence.name_exists, absence.secure);
@@ -159,9 +159,28 @@ impl Dns {
         }
     }
 
+    async fn look_up(&self, name: &Name, record_type: RecordType) -> Result<Vec<Record>, NetError> {
+        let resolver = self.resolver();
+        match resolver.lookup(name.clone(), record_type).await {
+            Ok(lookup) => Ok(lookup.answers().to_vec()),
+            Err(error) if is_bogus(&error) => {
+                let again = wildcard::look_again(&resolver, name, record_type).await;
+                if again.is_none() {
+                    self.shared.servers.complain(&resolver).await;
+                }
+                again.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn resolver(&self) -> TokioResolver {
         self.shared.servers.resolver()
     }
+}
+
+fn is_bogus(error: &NetError) -> bool {
+    matches!(answer::absence(error.clone()), Err(DnsFailure::Bogus))
 }
 
 /// The name as the DNS has it. U-labels (RFC 5890 §2.3.2.1) are asked for as A-labels.

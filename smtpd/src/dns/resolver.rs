@@ -7,17 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use daemon::config::{Dns as DnsConfig, NameServer};
 use hickory_proto::dnssec::TrustAnchors;
+use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::system_conf::read_system_conf;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::limits::{
-    DNS_ABSENCE_SECONDS_MAX, DNS_ANSWER_SECONDS_MAX, DNS_ANSWERS_MAX, RESOLV_CONF_SECONDS,
+    DNS_ABSENCE_SECONDS_MAX, DNS_ANSWER_SECONDS_MAX, DNS_ANSWERS_MAX, DNS_COMPLAINT_SECONDS,
+    RESOLV_CONF_SECONDS,
 };
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -48,6 +50,8 @@ pub(super) struct Servers {
     config: DnsConfig,
     anchors: Arc<TrustAnchors>,
     current: Mutex<Current>,
+    /// When it was last looked whether the name servers are of use.
+    complained: Mutex<Option<Instant>>,
 }
 
 /// The resolver of the moment.
@@ -66,6 +70,7 @@ impl Servers {
             config: config.clone(),
             anchors,
             current,
+            complained: Mutex::default(),
         })
     }
 
@@ -80,6 +85,31 @@ impl Servers {
             }
         }
         current.resolver.clone()
+    }
+
+    /// After a bogus answer: tells the operator if it is not the zone's fault but that of name servers that keep signatures back. Those
+    /// make even the root bogus. Told once an hour at most.
+    pub(super) async fn complain(&self, resolver: &TokioResolver) {
+        {
+            let mut complained = self
+                .complained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if complained
+                .is_some_and(|at| at.elapsed() < Duration::from_secs(DNS_COMPLAINT_SECONDS))
+            {
+                return;
+            }
+            *complained = Some(Instant::now());
+        }
+        if let Err(NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. })) =
+            resolver.lookup(Name::root(), RecordType::SOA).await
+        {
+            tracing::error!(
+                "the name servers do not pass DNSSEC signatures on, so no name can be believed and no mail delivered: \
+                 let `dns.servers` name others, or set `dns.dnssec` to false and do without DANE"
+            );
+        }
     }
 
     pub(super) fn timeout(&self) -> Duration {

@@ -5,7 +5,7 @@
 //! the host is forgotten, with a warning, and gets its mail in the clear. So an attacker on the way must hold out for half a day
 //! and is seen, and a host that has really given TLS up loses no mail, for that is far less than the time that mail is tried.
 
-use store::{Store, TlsDemand, TlsPolicy};
+use store::{HostTls, Store, TlsDemand, TlsPolicy};
 
 use super::address::Addresses;
 use super::dane::dane;
@@ -162,10 +162,7 @@ async fn remembered(host: &str, store: &Store) -> store::Result<Security> {
     let Some(known) = store.host_tls(host).await? else {
         return Ok(Security::Opportunistic);
     };
-    let waited = known
-        .clear_since
-        .map(|since| jiff::Timestamp::now().as_second() - since);
-    if waited.is_none_or(|waited| waited < TLS_PATIENCE_SECONDS) {
+    if is_patient(known, jiff::Timestamp::now().as_second()) {
         return Ok(Security::Encrypted);
     }
     tracing::warn!(
@@ -174,4 +171,29 @@ async fn remembered(host: &str, store: &Store) -> store::Result<Security> {
     );
     store.forget_host_tls(host).await?;
     Ok(Security::Opportunistic)
+}
+
+/// Whether a host that did TLS is still expected to.
+fn is_patient(known: HostTls, now: i64) -> bool {
+    let waited = known.clear_since.map(|since| now - since);
+    waited.is_none_or(|waited| waited < TLS_PATIENCE_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_half_a_day_after_the_first_failure() {
+        let known = |clear_since| HostTls {
+            seen: 0,
+            clear_since,
+        };
+        assert!(is_patient(known(None), i64::MAX));
+        assert!(is_patient(
+            known(Some(1000)),
+            1000 + TLS_PATIENCE_SECONDS - 1
+        ));
+        assert!(!is_patient(known(Some(1000)), 1000 + TLS_PATIENCE_SECONDS));
+    }
 }
