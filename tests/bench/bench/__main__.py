@@ -132,7 +132,7 @@ def _make_ready(names, options):
 
 
 def _plan(options):
-    plan = case.QUICK if options.quick else case.DEFAULT
+    plan = case.SMOKE if options.smoke else case.QUICK if options.quick else case.DEFAULT
     return dataclasses.replace(plan, rounds=options.rounds) if options.rounds else plan
 
 
@@ -149,6 +149,7 @@ def _options():
     parser = argparse.ArgumentParser(
         prog="tests/bench/run", description="Measures Pennyblack against Debian's Postfix and Dovecot on this machine.")
     parser.add_argument("--quick", action="store_true", help="one round with small loads, under two minutes")
+    parser.add_argument("--smoke", action="store_true", help="one round with next to no load, which shows that everything runs and no more")
     parser.add_argument("--only", metavar="CASE", action="append", default=[],
                         help="only this case; may be repeated, and hold wildcards: 'imap-*'")
     parser.add_argument("--list", action="store_true", help="show the cases and stop")

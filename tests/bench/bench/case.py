@@ -55,3 +55,6 @@ DEFAULT = Plan(rounds=3, small_messages=1000, large_messages=500, fan_out_messag
                append_messages=2_000, select_times=20, rest_seconds=20)
 QUICK = Plan(rounds=1, small_messages=400, large_messages=200, fan_out_messages=5, imap_messages=2_000, pop3_messages=500,
              append_messages=400, select_times=10, rest_seconds=5)
+# Shows that every case runs, and nothing about speed.
+SMOKE = Plan(rounds=1, small_messages=20, large_messages=10, fan_out_messages=1, imap_messages=60, pop3_messages=20,
+             append_messages=10, select_times=1, rest_seconds=0)
