@@ -2,12 +2,12 @@
 
 use smtpd::relay::client::{Outcome, Recipient, Security, Step};
 use store::BodyKind;
+use tests::internet::Host;
 
 use crate::ground::{
     GREETED, Ground, LETTER, endpoint, open, outcomes, send, send_message, settings, told,
     transaction,
 };
-use crate::host::Host;
 
 const STUFFED: &[u8] = b"Subject: hello\r\n\r\n..a dot\r\nbody\r\n.\r\n";
 

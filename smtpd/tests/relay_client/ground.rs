@@ -9,8 +9,7 @@ use smtpd::relay::client::{
     Security, Timeouts, TlsStart, Transaction,
 };
 use store::{Acceptance, BodyKind, Draft, Options, Relay, Schedule, Store, TlsDemand};
-
-use crate::host::Host;
+use tests::internet::Host;
 
 /// A short message.
 pub const LETTER: &[u8] = b"Subject: hello\r\n\r\n.a dot\r\nbody\r\n";

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use smtpd::relay::client::{HostSession, Outcome, Step};
+use tests::internet::Host;
 
 use crate::ground::{
     GREETED, Ground, LETTER, endpoint, open, outcomes, send, settings, told, transaction,
 };
-use crate::host::Host;
 
 /// The end of each script is the end of the connection.
 const STEPS: [&str; 8] = [

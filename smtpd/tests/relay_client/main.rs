@@ -3,7 +3,6 @@
 mod conversion;
 mod dialogues;
 mod ground;
-mod host;
 mod hostile;
 mod postfix;
 mod tls;

@@ -9,6 +9,7 @@
 //! | `authority.rs` | certificates that a server under test trusts |
 //! | `policy_host.rs` | MTA-STS policies over HTTPS |
 //! | `postfix.rs` | [`Postfix`]: a real host |
+//! | `host.rs` | [`Host`]: one that plays a script, good or bad |
 //!
 //! ```text
 //! let internet = Internet::new()?;
@@ -22,6 +23,7 @@
 //! What is not published does not exist (NXDOMAIN, proven), in any domain.
 
 mod authority;
+mod host;
 mod nameserver;
 mod policy_host;
 mod postfix;
@@ -38,6 +40,7 @@ use hickory_proto::rr::{LowerName, Name, RecordType};
 use tempfile::NamedTempFile;
 
 pub use authority::{Authority, Flaw, Issued};
+pub use host::{Host, Scene};
 use nameserver::Running;
 pub use policy_host::PolicyHost;
 pub use postfix::Postfix;

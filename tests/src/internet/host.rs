@@ -3,20 +3,16 @@
 //! A script is lines. `S: text` is said, with CRLF; `RAW: text` is said with `\r`, `\n` and `\0` written out and no line end; `C: text` must
 //! be heard: a line that begins so. `DATA` hears a message up to its dot, `BDAT` a chunk with its command. `TLS` does the handshake,
 //! `REST` hears until the client closes, `HANG` is silent until then, `DRIP: text` says an octet each 50 ms until nobody listens, and
-//! `FLOOD: text` says its line until nobody listens. `SLEEP` neither reads nor closes for 20 s, `PAUSE` for 100 ms. `SCRAM: password` is
-//! the server's side of a login with that password. At the end of the script the host closes.
+//! `FLOOD: text` says its line until nobody listens. `SLEEP` neither reads nor closes for 20 s, `PAUSE` for 100 ms. At the end of the script
+//! the host closes.
+//!
+//! A client that says something else than the script fails the test at [`Host::messages`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use daemon::credential::derive;
-use daemon::sasl::scram;
-use daemon::secret::Secret;
 use rustls::ServerConfig;
-use store::ScramParameters;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -25,10 +21,19 @@ use tokio_rustls::TlsAcceptor;
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
-/// A host that is playing.
+/// A host that is playing, in a runtime of tokio.
 pub struct Host {
+    /// Where it listens.
     pub address: SocketAddr,
     play: JoinHandle<Vec<Vec<u8>>>,
+}
+
+/// One connection with a client.
+pub struct Scene {
+    wire: Box<dyn Wire>,
+    unread: Vec<u8>,
+    tls: Option<Arc<ServerConfig>>,
+    messages: Vec<Vec<u8>>,
 }
 
 impl Host {
@@ -39,29 +44,43 @@ impl Host {
 
     /// The same with a certificate for `TLS`.
     pub async fn play_with(scripts: &[&str], tls: Option<Arc<ServerConfig>>) -> Host {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let address = listener.local_addr().expect("address");
+        Host::play_at(SocketAddr::from(([127, 0, 0, 1], 0)), scripts, tls).await
+    }
+
+    /// The same at an address of the test's own.
+    pub async fn play_at(
+        address: SocketAddr,
+        scripts: &[&str],
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Host {
+        let listener = TcpListener::bind(address).await.expect("a free address");
+        let address = listener.local_addr().expect("an address");
         let scripts: Vec<String> = scripts.iter().map(|script| (*script).to_owned()).collect();
         let play = tokio::spawn(async move {
             let mut messages = Vec::new();
             for script in scripts {
-                let (stream, _) = listener.accept().await.expect("accept");
-                let mut scene = Scene {
-                    wire: Box::new(stream),
-                    unread: Vec::new(),
-                    tls: tls.clone(),
-                    messages: Vec::new(),
-                };
-                for line in script
-                    .lines()
-                    .map(str::trim)
-                    .filter(|line| !line.is_empty())
-                {
-                    scene = scene.act(line).await;
-                }
+                let mut scene = Scene::open(&listener, tls.clone()).await;
+                scene.play(&script).await;
                 messages.append(&mut scene.messages);
             }
             messages
+        });
+        Host { address, play }
+    }
+
+    /// Does on one connection what `improvisation` says: for what depends on what the client has said.
+    pub async fn improvise<I, F>(tls: Option<Arc<ServerConfig>>, improvisation: I) -> Host
+    where
+        I: FnOnce(Scene) -> F + Send + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free address");
+        let address = listener.local_addr().expect("an address");
+        let play = tokio::spawn(async move {
+            improvisation(Scene::open(&listener, tls).await).await;
+            Vec::new()
         });
         Host { address, play }
     }
@@ -74,15 +93,26 @@ impl Host {
     }
 }
 
-struct Scene {
-    wire: Box<dyn Wire>,
-    unread: Vec<u8>,
-    tls: Option<Arc<ServerConfig>>,
-    messages: Vec<Vec<u8>>,
-}
-
 impl Scene {
-    async fn act(mut self, line: &str) -> Scene {
+    async fn open(listener: &TcpListener, tls: Option<Arc<ServerConfig>>) -> Scene {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        Scene {
+            wire: Box::new(stream),
+            unread: Vec::new(),
+            tls,
+            messages: Vec::new(),
+        }
+    }
+
+    /// Plays a script.
+    pub async fn play(&mut self, script: &str) {
+        let lines = script.lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty()) {
+            self.act(line).await;
+        }
+    }
+
+    async fn act(&mut self, line: &str) {
         let (act, text) = line.split_once(": ").unwrap_or((line, ""));
         match act.trim_end_matches(':') {
             "S" => self.say(format!("{text}\r\n").as_bytes()).await,
@@ -99,19 +129,18 @@ impl Scene {
                 self.messages.push(message);
             }
             "BDAT" => self.chunk().await,
-            "TLS" => return self.handshake().await,
+            "TLS" => self.handshake().await,
             "REST" | "HANG" => while self.fill().await {},
             "SLEEP" => tokio::time::sleep(Duration::from_secs(20)).await,
             "PAUSE" => tokio::time::sleep(Duration::from_millis(100)).await,
-            "SCRAM" => self.scram(text).await,
             "DRIP" => self.drip(text).await,
             "FLOOD" => self.flood(text).await,
             _ => unreachable!("no such act: {line}"),
         }
-        self
     }
 
-    async fn say(&mut self, octets: &[u8]) {
+    /// Says these octets.
+    pub async fn say(&mut self, octets: &[u8]) {
         // A client that is gone already has decided.
         let _ = self.wire.write_all(octets).await;
         let _ = self.wire.flush().await;
@@ -137,7 +166,8 @@ impl Scene {
         matches!(self.wire.read_buf(&mut self.unread).await, Ok(octets) if octets > 0)
     }
 
-    async fn line(&mut self) -> String {
+    /// Hears a line, without its end.
+    pub async fn line(&mut self) -> String {
         let line = self.up_to(b"\r\n").await;
         String::from_utf8(line)
             .expect("UTF-8")
@@ -179,47 +209,16 @@ impl Scene {
         self.messages.push(self.unread.drain(..octets).collect());
     }
 
-    /// Believes whatever the client proves, and shows what it knows itself.
-    async fn scram(&mut self, password: &str) {
-        let parameters = ScramParameters {
-            salt: b"0123456789abcdef".to_vec(),
-            iterations: 4096,
-        };
-        let keys = derive(&Secret::new(password), Some(&parameters)).expect("a password");
-        let keys = keys.scram.expect("keys");
-        let first = self.line().await;
-        let first = first.strip_prefix("AUTH SCRAM-SHA-256 ").expect("SCRAM");
-        let first = scram::parse_client_first(&decoded(first)).expect("a first message");
-        let nonce = format!("{}server", first.nonce);
-        let server_first = scram::server_first(&nonce, &parameters.salt, parameters.iterations);
-        self.say(format!("334 {}\r\n", STANDARD.encode(&server_first)).as_bytes())
-            .await;
-        let last = decoded(&self.line().await);
-        let last = scram::parse_client_final(&last).expect("a last message");
-        let message = scram::auth_message(&first, &server_first, &last);
-        let server_final = scram::server_final(&keys, &message);
-        self.say(format!("334 {}\r\n", STANDARD.encode(server_final)).as_bytes())
-            .await;
-        assert_eq!(self.line().await, "");
-        self.say(b"235 2.7.0 welcome\r\n").await;
-    }
-
-    async fn handshake(mut self) -> Scene {
+    async fn handshake(&mut self) {
         assert_eq!(self.unread, b"", "plain text in front of a handshake");
         let acceptor = TlsAcceptor::from(self.tls.clone().expect("a certificate"));
-        let wire = std::mem::replace(
-            &mut self.wire,
-            Box::new(tokio::io::join(tokio::io::empty(), tokio::io::sink())),
-        );
+        // A client that does not like the certificate leaves, and the script goes on without anybody.
+        let nobody = Box::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+        let wire = std::mem::replace(&mut self.wire, nobody);
         if let Ok(encrypted) = acceptor.accept(wire).await {
             self.wire = Box::new(encrypted);
         }
-        self
     }
-}
-
-fn decoded(text: &str) -> Vec<u8> {
-    STANDARD.decode(text).expect("base64")
 }
 
 fn unescaped(text: &str) -> Vec<u8> {
