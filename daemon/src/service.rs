@@ -132,10 +132,11 @@ impl Service {
         }
         if old.data_dir != config.data_dir
             || old.address != config.address
+            || old.dns != config.dns
             || old.limits.threads != config.limits.threads
         {
             tracing::warn!(
-                "data_dir, [address] and limits.threads change at the next start only, like addresses to listen on"
+                "data_dir, [address], [dns] and limits.threads change at the next start only, like addresses to listen on"
             );
         }
         logs::change_level(&config.log);
