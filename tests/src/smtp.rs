@@ -2,14 +2,16 @@
 
 use crate::chat::{Listener, Protocol, World};
 use crate::link::Link;
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long a reply may take.
 const REPLY_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// A session on port 25.
+/// A session on port 25, or on the submissions port after [`Smtp::login`].
 pub struct Smtp {
     /// The connection, for what is not a command with its reply.
     pub link: Link,
@@ -46,6 +48,23 @@ impl Smtp {
         };
         let header = format!("PROXY {family} {address} {local} 4321 25\r\n");
         Smtp::open(server, &header, name)
+    }
+
+    /// Connects to the submissions port and logs in.
+    ///
+    /// # Errors
+    /// If there is no connection, or the server refuses.
+    pub fn login(server: &Server, account: &str) -> Result<Smtp, SmtpError> {
+        let lost = |error: std::io::Error| SmtpError::Lost(error.to_string());
+        let address = World::address(server, Listener::Submissions).map_err(SmtpError::Lost)?;
+        let link = Link::connect(address, None, Protocol::Smtp).map_err(lost)?;
+        let link = link.start_tls("mail.example.test").map_err(lost)?;
+        let mut smtp = Smtp { link };
+        smtp.reply()?;
+        smtp.command("EHLO client.example.test", "250")?;
+        let plain = STANDARD.encode(format!("\0{account}\0{PASSWORD}"));
+        smtp.command(&format!("AUTH PLAIN {plain}"), "235")?;
+        Ok(smtp)
     }
 
     fn open(server: &Server, header: &str, name: &str) -> Result<Smtp, SmtpError> {
