@@ -89,6 +89,8 @@ pub enum Command {
     /// Mail that waits to be sent to other servers.
     #[command(subcommand)]
     Queue(Queue),
+    /// Where is my message? Its whole journey, also after it is gone.
+    Trace(Trace),
     /// Check the store for faults.
     Check,
 }
@@ -445,13 +447,75 @@ pub enum Message {
 /// `queue`
 #[derive(Debug, Subcommand)]
 pub enum Queue {
-    /// What waits.
-    List,
+    /// What waits, the oldest first.
+    List {
+        /// Which of it; all, if nothing is said.
+        #[command(flatten)]
+        narrowed: Narrowed,
+        /// How many.
+        #[arg(long, default_value_t = 1000)]
+        limit: u64,
+    },
     /// One message that waits, with its recipients.
     Show {
         /// Its id, as in the list and in the reply that the sender got.
         id: String,
     },
+    /// Try it now.
+    Retry(Selection),
+    /// Keep it back until it is released.
+    Hold(Selection),
+    /// Undo hold, and try it now.
+    Release(Selection),
+    /// Forget it. Nobody is told.
+    Drop(LastChoice),
+    /// Give it back to its senders.
+    Bounce(LastChoice),
+}
+
+/// Queued mail by what is known of it. What is given together must all be true.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Narrowed {
+    /// From this sender; "<>" for notices.
+    #[arg(long, value_name = "ADDRESS")]
+    pub sender: Option<String>,
+    /// For this recipient.
+    #[arg(long, value_name = "ADDRESS")]
+    pub recipient: Option<String>,
+    /// For recipients in this domain.
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+}
+
+/// What of the queue a command is for.
+#[derive(Debug, Clone, Args)]
+pub struct Selection {
+    /// One message, by its id.
+    pub id: Option<String>,
+    /// By what is known of it.
+    #[command(flatten)]
+    pub narrowed: Narrowed,
+    /// The whole queue.
+    #[arg(long, conflicts_with_all = ["id", "sender", "recipient", "domain"])]
+    pub all: bool,
+}
+
+/// What of the queue a command takes away.
+#[derive(Debug, Clone, Args)]
+pub struct LastChoice {
+    /// Which of it.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `trace`
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The id that the sender got in the reply, or its Message-ID, or an address it came from.
+    pub what: String,
 }
 
 fn parse_count(text: &str) -> Result<Bound, String> {

@@ -19,6 +19,7 @@ mod message;
 mod moment;
 mod queue;
 mod serve;
+mod trace;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -65,6 +66,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::Mailbox(command) => mailbox::run(command, &office).await,
             Command::Message(command) => message::run(command, &office, global.json).await,
             Command::Queue(command) => queue::run(command, &office).await,
+            Command::Trace(options) => trace::run(&options, &office).await,
             Command::Check => check::run(&office).await,
             Command::Serve(_) | Command::Config(_) | Command::Init(_) | Command::Try(_) => {
                 Ok(Answer::silent())

@@ -1,12 +1,14 @@
 //! `queue`: mail that waits to be sent to other servers.
 
 use serde::Serialize;
-use store::{MessageId, QueueFilter, Queued, QueuedRecipient, RelayState};
+use serde_json::json;
+use store::{MessageId, QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState};
 
+use super::confirm::confirm;
 use super::moment;
 use crate::answer::{Answer, octets, or_dash};
-use crate::cli::Queue;
-use crate::fail::Outcome;
+use crate::cli::{LastChoice, Narrowed, Queue, Selection};
+use crate::fail::{Failure, Kind, Outcome};
 use crate::office::Office;
 
 /// A waiting message as it is printed.
@@ -62,15 +64,90 @@ impl From<&QueuedRecipient> for ShownRecipient {
 /// Runs a `queue` command.
 pub async fn run(command: Queue, office: &Office) -> Outcome<Answer> {
     match command {
-        Queue::List => list(office).await,
+        Queue::List { narrowed, limit } => list(office, narrowed, limit).await,
         Queue::Show { id } => show(office, &id).await,
+        Queue::Retry(selection) => handle(office, QueueAction::Retry, &selection).await,
+        Queue::Hold(selection) => handle(office, QueueAction::Hold, &selection).await,
+        Queue::Release(selection) => handle(office, QueueAction::Release, &selection).await,
+        Queue::Drop(choice) => last(office, QueueAction::Drop, &choice).await,
+        Queue::Bounce(choice) => last(office, QueueAction::Expire, &choice).await,
     }
 }
 
-async fn list(office: &Office) -> Outcome<Answer> {
+/// What cannot be undone is asked for.
+async fn last(office: &Office, action: QueueAction, choice: &LastChoice) -> Outcome<Answer> {
+    let question = match action {
+        QueueAction::Drop => "Forget this mail, and tell nobody?",
+        _ => "Give this mail back to its senders?",
+    };
+    confirm(question, choice.yes)?;
+    handle(office, action, &choice.selection).await
+}
+
+async fn handle(office: &Office, action: QueueAction, selection: &Selection) -> Outcome<Answer> {
+    let handled = office
+        .store
+        .queue_action(action, selected(selection)?)
+        .await?;
+    if handled.changed + handled.busy == 0 {
+        return Err(Failure::new(Kind::NotFound, "no such mail is in the queue")
+            .next("`mailctl queue list` shows what is."));
+    }
+    let done = match action {
+        QueueAction::Retry => "are tried now",
+        QueueAction::Hold => "are held",
+        QueueAction::Release => "are released",
+        QueueAction::Drop => "are forgotten",
+        QueueAction::Expire => "go back to their senders",
+    };
+    let mut text = format!("{} recipients {done}.", handled.changed);
+    if handled.busy > 0 {
+        text += &format!(
+            " {} are being tried at this moment, and were left alone: say it again in a minute.",
+            handled.busy
+        );
+    }
+    let facts = json!({ "changed": handled.changed, "busy": handled.busy });
+    Ok(Answer::done(text, facts))
+}
+
+/// Nothing at all is no selection: too much depends on it.
+fn selected(selection: &Selection) -> Outcome<QueueFilter> {
+    let filter = QueueFilter {
+        message: selection.id.as_deref().map(str::parse).transpose()?,
+        ..filter(&selection.narrowed)
+    };
+    let names_nothing = filter.message.is_none()
+        && filter.sender.is_none()
+        && filter.recipient.is_none()
+        && filter.domain.is_none();
+    if names_nothing && !selection.all {
+        return Err(Failure::new(Kind::Usage, "which mail?")
+            .next("Give an id, --sender, --recipient or --domain, or --all for the whole queue."));
+    }
+    Ok(filter)
+}
+
+fn filter(narrowed: &Narrowed) -> QueueFilter {
+    let bare = |address: &String| address.trim_matches(['<', '>']).to_owned();
+    QueueFilter {
+        sender: narrowed.sender.as_ref().map(bare),
+        recipient: narrowed.recipient.as_ref().map(bare),
+        domain: narrowed.domain.as_ref().map(|domain| {
+            store::normal_domain(domain).unwrap_or_else(|_| domain.to_ascii_lowercase())
+        }),
+        ..QueueFilter::default()
+    }
+}
+
+async fn list(office: &Office, narrowed: Narrowed, limit: u64) -> Outcome<Answer> {
+    let filter = QueueFilter {
+        limit: Some(limit),
+        ..filter(&narrowed)
+    };
     let queued: Vec<Shown> = office
         .store
-        .queue(QueueFilter::default())
+        .queue(filter)
         .await?
         .iter()
         .map(Shown::from)
