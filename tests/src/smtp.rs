@@ -88,7 +88,15 @@ impl Smtp {
     /// # Errors
     /// If the connection ends or the server refuses.
     pub fn deliver(&mut self, from: &str, to: &[&str], message: &[u8]) -> Result<(), SmtpError> {
-        self.command(&format!("MAIL FROM:<{from}>"), "250")?;
+        self.deliver_as(&format!("<{from}>"), to, message)
+    }
+
+    /// The same; `from` is what stands behind `MAIL FROM:`, with its parameters.
+    ///
+    /// # Errors
+    /// If the connection ends or the server refuses.
+    pub fn deliver_as(&mut self, from: &str, to: &[&str], message: &[u8]) -> Result<(), SmtpError> {
+        self.command(&format!("MAIL FROM:{from}"), "250")?;
         for recipient in to {
             self.command(&format!("RCPT TO:<{recipient}>"), "250")?;
         }
