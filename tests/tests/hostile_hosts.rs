@@ -179,7 +179,7 @@ async fn hostile_hosts_defer_their_own_recipients_and_nobody_elses() {
         "{GREETED}C: MAIL\nS: 250 ok\nC: RCPT\nS: 550 5.1.1 nobody\\here\nREST"
     )])
     .await;
-    let healthy = Host::play(&[&format!("{GREETED}C: MAIL FROM:<alice@example.test>\nS: 250 ok\nC: RCPT TO:<r@healthy.test>\nS: 250 ok\nC: DATA\nS: 354 go\nDATA\nS: 250 2.0.0 taken\nREST")]).await;
+    let healthy = Host::play(&[&format!("{GREETED}C: MAIL FROM:<alice@example.test>\nS: 250 ok\nC: RCPT TO:<r@healthy.test>\nS: 250 ok\nC: DATA\nS: 354 go\nDATA\nS: 250 2.0.0 taken\nC: QUIT\nS: 221 bye")]).await;
     for (domain, host) in [("refuses.test", &refusing), ("healthy.test", &healthy)] {
         config.push_str(&route(domain, "never", host));
         recipients.push(format!("r@{domain}"));

@@ -320,6 +320,23 @@ async fn eight_bit_octets_are_announced_where_that_is_understood() {
 }
 
 #[tokio::test]
+async fn fields_of_the_copy_that_leaves_stand_in_front_of_the_message() {
+    let prefix = b"ARC-Seal: i=1\r\n".as_slice();
+    let message = "Subject: x\r\n\r\nM\u{fc}ll\r\n".as_bytes();
+    let ground = Ground::with(message).await;
+    let script = format!(
+        "{GREETED}S: 250-mx.test\nS: 250-SIZE\nS: 250-CHUNKING\nS: 250 8BITMIME\nC: MAIL FROM:<a@from.test> SIZE=36 BODY=8BITMIME\nS: 250 ok\nC: RCPT\nS: 250 ok\nBDAT\nS: 250 ok\nREST"
+    );
+    let host = Host::play(&[&script]).await;
+    let mut session = open(&host).await.unwrap();
+    let body = ground.body.clone().with_prefix(prefix);
+    let delivered = session.transact(&transaction(&["b@to.test"]), &body).await;
+    assert_eq!(outcomes(&delivered), [Outcome::Delivered]);
+    session.quit().await;
+    assert_eq!(host.messages().await, [[prefix, message].concat()]);
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_never_becomes_a_command() {
     let script = format!("{GREETED}S: 250 mx.test\nC: QUIT");
     for address in [

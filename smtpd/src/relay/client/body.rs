@@ -63,11 +63,16 @@ impl Body {
         if range.start >= BODY_READ_OCTETS_MAX {
             return self.store.message_octets(self.message, range).await;
         }
+        Ok(clipped(self.beginning().await?, range))
+    }
+
+    /// The first octets behind the prefix: for most messages all.
+    pub(super) async fn beginning(&self) -> store::Result<&Bytes> {
         let first = || {
             self.store
                 .message_octets(self.message, 0..BODY_READ_OCTETS_MAX)
         };
-        Ok(clipped(self.beginning.get_or_try_init(first).await?, range))
+        self.beginning.get_or_try_init(first).await
     }
 
     /// The MIME index, for the octets as [`Body::read`] gives them.

@@ -72,7 +72,7 @@ impl Opening<'_> {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} s", time.as_secs()),
         };
-        let text = format!("cannot connect to {}: {reason}", self.endpoint);
+        let text = format!("cannot connect: {reason}");
         Err(self.failure(Step::Connect, Said::us(Status::new(4, 4, 1), text)))
     }
 
@@ -198,7 +198,7 @@ impl Opening<'_> {
     }
 
     fn tls_failure(&self, failure: TlsFailure, reason: &str) -> OpenFailure {
-        let text = format!("no TLS with {}: {reason}", self.endpoint);
+        let text = format!("no TLS: {reason}");
         // RFC 3463 §3.8: 7.5 is a cryptographic failure.
         OpenFailure {
             tls: Some(failure),

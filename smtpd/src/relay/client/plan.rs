@@ -206,7 +206,7 @@ async fn declared(transaction: &Transaction, body: &Body) -> Result<BodyKind, Ve
     if transaction.body == BodyKind::EightBitMime {
         return Ok(BodyKind::EightBitMime);
     }
-    let beginning = body.read(0..body.size()).await;
+    let beginning = body.beginning().await;
     match beginning.map_err(|error| deferred(&error))?.is_ascii() {
         true => Ok(BodyKind::SevenBit),
         false => Ok(BodyKind::EightBitMime),
