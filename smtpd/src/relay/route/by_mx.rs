@@ -140,6 +140,7 @@ impl Shared {
                     login: None,
                     addresses: places(&self.routing, &found.list, self.routing.port),
                     policy: Some(protection.policy),
+                    is_named: protection.is_named,
                     host,
                 }),
                 Err(reason) => {

@@ -33,6 +33,8 @@ pub struct HostRoute {
     pub(super) addresses: Vec<(SocketAddr, Option<IpAddr>)>,
     /// What is counted for reports. None for routes of the configuration: nobody wants reports of them.
     pub(super) policy: Option<TlsPolicy>,
+    /// False if that policy does not name the host, but is only being tested.
+    pub(super) is_named: bool,
 }
 
 impl HostRoute {

@@ -132,17 +132,34 @@ impl Router {
     }
 
     /// Writes what was found to the store every few seconds, and keeps policies fresh, until the daemon stops.
-    pub async fn keep(&self, mut stop: Stop) {
-        let mut write = tokio::time::interval(Duration::from_secs(TLS_COUNTS_SECONDS));
-        let mut refresh = tokio::time::interval(Duration::from_secs(STS_REFRESH_ROUND_SECONDS));
-        loop {
+    pub async fn keep(&self, stop: Stop) {
+        // Side by side: policy hosts may take their time.
+        tokio::join!(self.keep_writing(stop.clone()), self.keep_fresh(stop));
+    }
+
+    async fn keep_writing(&self, mut stop: Stop) {
+        let mut rounds = tokio::time::interval(Duration::from_secs(TLS_COUNTS_SECONDS));
+        while !stop.is_requested() {
             tokio::select! {
-                _ = write.tick() => self.write().await,
-                _ = refresh.tick() => self.refresh().await,
-                () = stop.requested() => break,
+                _ = rounds.tick() => {}
+                () = stop.requested() => {}
             }
+            self.write().await;
         }
-        self.write().await;
+    }
+
+    async fn keep_fresh(&self, mut stop: Stop) {
+        let mut rounds = tokio::time::interval(Duration::from_secs(STS_REFRESH_ROUND_SECONDS));
+        let refreshing = async {
+            loop {
+                rounds.tick().await;
+                self.refresh().await;
+            }
+        };
+        tokio::select! {
+            () = refreshing => {}
+            () = stop.requested() => {}
+        }
     }
 
     /// Writes what was found to the store.
@@ -210,6 +227,7 @@ impl Shared {
             login: None,
             addresses: places,
             policy: None,
+            is_named: true,
         };
         Ok(Route {
             domain: domain.to_owned(),

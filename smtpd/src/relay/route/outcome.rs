@@ -16,38 +16,48 @@ impl Shared {
         let Some(policy) = &host.policy else {
             return;
         };
-        let is_encrypted = result.is_ok_and(|session| session.tls().is_some());
-        let failure = match result {
-            Ok(session) => session.fallback(),
-            Err(failure) => failure.tls,
-        };
-        match (is_encrypted, failure) {
-            (true, _) => {
-                self.ledger.saw(&host.host, TlsSeen::Encrypted);
-                self.ledger.count(policy, None);
-            }
-            (false, Some(failure)) => {
-                // A wrong certificate is TLS nevertheless.
-                if matches!(failure, TlsFailure::NotSupported | TlsFailure::Validation) {
-                    self.ledger.saw(&host.host, TlsSeen::Clear);
-                }
-                let failure = TlsSessionFailure {
-                    result: failure.result_type().to_owned(),
-                    host: host.host.clone(),
-                    address: endpoint.address.ip().to_string(),
-                    source: endpoint
-                        .source
-                        .map(|address| address.to_string())
-                        .unwrap_or_default(),
-                    reason: result
-                        .err()
-                        .map(|failure| failure.said.to_string())
-                        .unwrap_or_default(),
-                };
-                self.ledger.count(policy, Some(failure));
-            }
-            // The host could not be reached at all, which says nothing of its TLS.
-            (false, None) => {}
+        if result.is_ok_and(|session| session.tls().is_some()) {
+            self.ledger.saw(&host.host, TlsSeen::Encrypted);
+            let failure = (!host.is_named).then(|| {
+                let reason = "the MTA-STS policy does not name the host".to_owned();
+                failed(host, endpoint, TlsFailure::Validation, reason)
+            });
+            self.ledger.count(policy, failure);
+            return;
         }
+        let (failure, reason) = match result {
+            // In the clear without having tried: STARTTLS was not offered.
+            Ok(session) => {
+                let failure = session.fallback().unwrap_or(TlsFailure::NotSupported);
+                (Some(failure), String::new())
+            }
+            Err(failure) => (failure.tls, failure.said.to_string()),
+        };
+        // Without one, the host could not be reached at all, which says nothing of its TLS.
+        let Some(failure) = failure else {
+            return;
+        };
+        // A wrong certificate is TLS nevertheless.
+        if matches!(failure, TlsFailure::NotSupported | TlsFailure::Validation) {
+            self.ledger.saw(&host.host, TlsSeen::Clear);
+        }
+        self.ledger
+            .count(policy, Some(failed(host, endpoint, failure, reason)));
+    }
+}
+
+fn failed(
+    host: &HostRoute,
+    endpoint: &Endpoint,
+    failure: TlsFailure,
+    reason: String,
+) -> TlsSessionFailure {
+    let source = endpoint.source.map(|address| address.to_string());
+    TlsSessionFailure {
+        result: failure.result_type().to_owned(),
+        host: host.host.clone(),
+        address: endpoint.address.ip().to_string(),
+        source: source.unwrap_or_default(),
+        reason,
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Unsafe {
 pub(super) struct Protection {
     pub(super) security: Security,
     pub(super) policy: TlsPolicy,
+    /// False if the policy, which is in testing, does not name the host: a session with it is counted as a failure.
+    pub(super) is_named: bool,
 }
 
 /// What is known of the domain.
@@ -75,6 +77,7 @@ impl Domain<'_> {
             Some(testing) => Protection {
                 security,
                 policy: testing.reported(),
+                is_named: testing.names(host),
             },
             None => self.without_policy(security),
         })
@@ -102,6 +105,7 @@ impl Domain<'_> {
         Ok(Some(Protection {
             security: found.security,
             policy: self.tlsa_policy(found.lines),
+            is_named: true,
         }))
     }
 
@@ -114,6 +118,7 @@ impl Domain<'_> {
             (true, true) => Ok(Some(Protection {
                 security: verified(host),
                 policy: found.reported(),
+                is_named: true,
             })),
             (false, true) => Err(Unsafe::NotNamed),
             (_, false) => Ok(None),
@@ -137,6 +142,7 @@ impl Domain<'_> {
                 policy: Vec::new(),
                 hosts: Vec::new(),
             },
+            is_named: true,
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) async fn route(
         login: login(smart).await?,
         addresses,
         policy: None,
+        is_named: true,
     };
     Ok(Route {
         domain: domain.to_owned(),
