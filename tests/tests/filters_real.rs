@@ -3,7 +3,11 @@
 //! Neither has a DNS to ask, nor needs one here: rspamd has one rule of ours and its test pattern, opendkim says that there is no
 //! signature.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
