@@ -38,6 +38,7 @@ mod open_message;
 mod piece;
 mod queue;
 mod reader;
+mod report;
 mod schema;
 mod secret;
 mod snapshot;
@@ -81,6 +82,8 @@ pub use queue::{
     DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
     QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
 };
+pub use report::dmarc_count::DmarcCount;
+pub use report::received::{KeptReport, ReceivedReport, ReportKind};
 pub use snapshot::{Snapshot, SnapshotMode};
 pub use timestamp::Timestamp;
 pub use transport::host_tls::{HostTls, TlsSeen};

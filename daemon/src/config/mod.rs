@@ -10,6 +10,7 @@ mod milter;
 mod network;
 mod read;
 mod relay;
+mod report;
 mod routing;
 mod section;
 mod verify;
@@ -25,6 +26,7 @@ pub use fault::{Fault, Faults};
 pub use milter::{FieldMark, Milter, MilterPort, OnFailure, SocketName};
 pub use network::Network;
 pub use relay::Relay;
+pub use report::Report;
 pub use routing::{DomainRoute, IpFamilies, RouteTls, Routing, SmartHost};
 pub use verify::{DmarcPolicy, Verify};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub relay: Relay,
     /// Filters, in the order in which mail passes them.
     pub milter: Vec<Milter>,
+    /// Reports about mail.
+    pub report: Report,
     /// What is made of the authentication of mail that comes in.
     pub verify: Verify,
     /// IMAP.

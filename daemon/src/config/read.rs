@@ -10,6 +10,7 @@ use super::dns::dns;
 use super::fault::{Collector, Faults};
 use super::milter;
 use super::relay::relay;
+use super::report::report;
 use super::section::Section;
 use super::verify::verify;
 use super::{
@@ -63,6 +64,7 @@ fn whole(root: Section<'_>, directory: &Path) -> Config {
         dns: dns(root.section("dns"), directory),
         smtpd: smtpd(root.section("smtpd")),
         relay: relay(root.section("relay"), directory),
+        report: report(root.section("report")),
         milter: milter::milters(root.sections("milter", "{ address = \"inet:127.0.0.1:11332\" }")),
         verify: verify(root.section("verify")),
         imapd: imapd(root.section("imapd")),
