@@ -91,6 +91,9 @@ pub enum Command {
     Queue(Queue),
     /// Where is my message? Its whole journey, also after it is gone.
     Trace(Trace),
+    /// What others report about our mail.
+    #[command(subcommand)]
+    Report(Report),
     /// Check the store for faults.
     Check,
 }
@@ -441,6 +444,18 @@ pub enum Message {
         /// The mailbox.
         #[arg(default_value = "INBOX")]
         mailbox: String,
+    },
+}
+
+/// `report`
+#[derive(Debug, Subcommand)]
+pub enum Report {
+    /// The reports that came last, the newest first.
+    List,
+    /// One report with all that it says.
+    Show {
+        /// Its number, as in the list.
+        id: i64,
     },
 }
 

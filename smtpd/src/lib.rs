@@ -5,7 +5,7 @@
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
 //! `reject` (every word that is said), `dns` (what names mean), `verify` (what to believe of the mail of others), `milter` (filters),
-//! `sign` (what vouches for ours), `relay` (the way out), `limits`.
+//! `sign` (what vouches for ours), `relay` (the way out), `report` (reports about mail), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`).
 
@@ -19,6 +19,7 @@ pub mod message;
 pub mod milter;
 pub mod reject;
 pub mod relay;
+pub mod report;
 pub mod role;
 pub mod session;
 pub mod shared;
@@ -40,10 +41,14 @@ pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
     let shared = Arc::new(shared.map_err(|error| Failed::System(error.to_string()))?);
     let router = Router::open(&service.config(), service.store.clone(), shared.dns.clone())?;
     let relaying = tokio::spawn(relay::run(service.clone(), shared.dns.clone(), router));
+    let reporting = tokio::spawn(report::run(service.clone(), shared.clone()));
     let new_session = move |connection| SmtpSession::new(connection, shared.clone());
     daemon::service::serve(service, listeners, new_session).await?;
     if let Err(error) = relaying.await {
         tracing::error!(%error, "mail for other hosts was not sent any more");
+    }
+    if let Err(error) = reporting.await {
+        tracing::error!(%error, "reports were not sent any more");
     }
     Ok(())
 }

@@ -49,6 +49,24 @@ pub const MILTER_CHANGES_MAX: usize = 1000;
 /// Packets that a filter may send to say that it is still at work, in one message.
 pub const MILTER_PROGRESS_MAX: usize = 10_000;
 
+/// How often counts for reports are written to the store.
+pub const REPORT_COUNTS_SECONDS: u64 = 10;
+
+/// Different counts for reports that wait to be written.
+pub const REPORT_COUNTS_MAX: usize = 10_000;
+
+/// How often is looked whether reports are due.
+pub const REPORT_ROUND_SECONDS: u64 = 600;
+
+/// Addresses that are told about one domain (RFC 9990 §3.5 lets us limit them; most have one or two).
+pub const REPORT_ADDRESSES_MAX: usize = 10;
+
+/// A report as a message, sent or received. Compressed, the largest of real ones have some MiB.
+pub const REPORT_LETTER_OCTETS_MAX: usize = 10 << 20;
+
+/// A received report, uncompressed.
+pub const REPORT_UNCOMPRESSED_OCTETS_MAX: usize = 50 << 20;
+
 /// `Delivered-To` fields that name one of our recipients: more is a loop. Not one, because people do
 /// resend messages to themselves with all their fields.
 pub const DELIVERED_TO_FIELDS_MAX: usize = 10;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use daemon::config::Config;
 
 use crate::dns::{Dns, ResolverError};
+use crate::report::gathering::Gathering;
 use crate::sign::keyring::Keyring;
 use crate::sign::srs::Srs;
 use crate::verify::Verifier;
@@ -19,6 +20,8 @@ pub struct Shared {
     pub srs: Srs,
     /// What to believe of mail that comes in.
     pub verifier: Arc<Verifier>,
+    /// Counts for reports to other domains.
+    pub gathering: Arc<Gathering>,
 }
 
 impl Shared {
@@ -28,8 +31,11 @@ impl Shared {
     /// There is no resolver.
     pub fn open(config: &Config) -> Result<Shared, ResolverError> {
         let dns = Dns::open(&config.dns)?;
+        let reported = config.report.address.is_some() && config.report.dmarc;
+        let gathering = Arc::new(Gathering::new(reported));
         Ok(Shared {
-            verifier: Arc::new(Verifier::new(dns.clone())),
+            verifier: Arc::new(Verifier::new(dns.clone(), gathering.clone())),
+            gathering,
             dns,
             keyring: Keyring::default(),
             srs: Srs::default(),

@@ -18,6 +18,7 @@ mod mailbox;
 mod message;
 mod moment;
 mod queue;
+mod report;
 mod serve;
 mod trace;
 
@@ -67,6 +68,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::Message(command) => message::run(command, &office, global.json).await,
             Command::Queue(command) => queue::run(command, &office).await,
             Command::Trace(options) => trace::run(&options, &office).await,
+            Command::Report(command) => report::run(command, &office).await,
             Command::Check => check::run(&office).await,
             Command::Serve(_) | Command::Config(_) | Command::Init(_) | Command::Try(_) => {
                 Ok(Answer::silent())

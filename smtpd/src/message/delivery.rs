@@ -25,6 +25,7 @@ use crate::limits::JOURNAL_OCTETS_MAX;
 use crate::milter::Milters;
 use crate::milter::macros::Macros;
 use crate::reject::Reject;
+use crate::report::received;
 use crate::shared::Shared;
 use crate::verify::Evidence;
 
@@ -96,6 +97,11 @@ pub async fn deliver(
     let leaving = leaving.map_err(failed)?;
     fields.insert_str(0, &leaving.signatures);
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
+    let report = match is_for_reports(&source, &envelope) && !verdict.forged {
+        true => received::whole(&draft, header.octets()).await,
+        false => Ok(None),
+    };
+    let report = report.map_err(failed)?;
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let notices = match verdict.forged {
         true => Vec::new(),
@@ -107,7 +113,11 @@ pub async fn deliver(
     let tls = envelope.tls_demand(&header);
     let acceptance = acceptance(&source, envelope, message, leaving, origin, &verdict, tls);
     let accepted = store.accept_with(acceptance, notices).await;
-    Ok(accepted.map_err(failed)?.id)
+    let id = accepted.map_err(failed)?.id;
+    if let Some(report) = report {
+        tokio::spawn(received::keep(store.clone(), report));
+    }
+    Ok(id)
 }
 
 /// Our own verification, if the message is one that is verified.
@@ -125,6 +135,15 @@ async fn verify<'a>(
     let verified = verified.await?;
     verdict.add(verified.verdict);
     Ok(Some(verified.evidence))
+}
+
+/// Whether one of the copies is for the address that others send reports to.
+fn is_for_reports(source: &Source<'_>, envelope: &Envelope) -> bool {
+    let address = source.config.report.address.as_deref();
+    let is_address = |delivery: &Delivery| {
+        address.is_some_and(|address| delivery.address.eq_ignore_ascii_case(address))
+    };
+    envelope.deliveries.iter().any(is_address)
 }
 
 fn failed(error: store::Error) -> Reject {

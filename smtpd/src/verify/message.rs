@@ -25,6 +25,7 @@ use crate::message::digest::DigestKind;
 use crate::message::header::Header;
 use crate::message::verdict::Verdict;
 use crate::reject::Reject;
+use crate::report::gathering::{Disposition, Observed};
 
 /// A verification that is under way.
 pub struct Verification {
@@ -153,7 +154,21 @@ impl Verification {
         };
         let findings = findings(&iprev.result, &facts, &arc);
         tracing::info!(findings = findings.join(" "), "verified");
-        let junk = facts.decide(rules)?;
+        let decided = facts.decide(rules);
+        self.verifier.gathering.note(&Observed {
+            address: self.peer.address(),
+            author: domains(&message).first().copied().unwrap_or_default(),
+            sender: self.names.sender_domain(),
+            spf: spf.decisive(),
+            dkim: &dkim,
+            dmarc: &dmarc,
+            disposition: match decided {
+                Ok(false) => Disposition::Delivered,
+                Ok(true) => Disposition::Junk,
+                Err(_) => Disposition::Refused,
+            },
+        });
+        let junk = decided?;
         let forged = facts.is_forged();
         let address = self.peer.address();
         let author = message.from().to_owned();

@@ -27,25 +27,29 @@ mod results;
 pub mod sender;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use message::{Evidence, Verification, Verified};
 pub use peer::{Peer, is_public};
 pub use results::is_forged;
 
 use crate::dns::Dns;
+use crate::report::gathering::Gathering;
 use reach::Reach;
 
 /// What all verifications share.
 pub struct Verifier {
     dns: Dns,
     reach: Reach,
+    gathering: Arc<Gathering>,
 }
 
 impl Verifier {
-    /// Asks through this resolver.
-    pub fn new(dns: Dns) -> Verifier {
+    /// Asks through this resolver, and counts verdicts for reports.
+    pub fn new(dns: Dns, gathering: Arc<Gathering>) -> Verifier {
         Verifier {
             dns,
+            gathering,
             reach: Reach::default(),
         }
     }

@@ -25,6 +25,13 @@ pub(super) struct Spf {
 }
 
 impl Names {
+    /// The domain of the reverse-path; empty for the null path.
+    pub(super) fn sender_domain(&self) -> &str {
+        self.sender
+            .rsplit_once('@')
+            .map_or("", |(_, domain)| domain)
+    }
+
     /// The domain of the reverse-path, or EHLO's name.
     pub(super) fn domain(&self) -> &str {
         match self.sender.rsplit_once('@') {
