@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 
-from . import case, delivery, imap, machine, pop3, postfix_dovecot, process
+from . import case, delivery, imap, machine, pop3, postfix_dovecot, process, relay
 from .corpus import Corpus
 from .imap_client import ImapClient
 from .pennyblack import DOMAIN, PASSWORD, REPOSITORY, Pennyblack
 from .report import Results
 
-SUITES = (delivery, imap, pop3)
+SUITES = (delivery, imap, pop3, relay)
 OURS, PEERS = "pennyblack", postfix_dovecot.FORMATS
 
 

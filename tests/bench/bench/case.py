@@ -47,14 +47,16 @@ class Plan:
     imap_messages: int
     pop3_messages: int
     append_messages: int
+    relay_messages: int  # messages of 10 KiB that leave for another host
+    deferred_messages: int  # messages that wait meanwhile for a host that is not there
     select_times: int
     rest_seconds: float  # how long is waited before memory is looked at for the last time
 
 
 DEFAULT = Plan(rounds=3, small_messages=1000, large_messages=500, fan_out_messages=20, imap_messages=20_000, pop3_messages=5_000,
-               append_messages=2_000, select_times=20, rest_seconds=20)
+               append_messages=2_000, relay_messages=5_000, deferred_messages=100_000, select_times=20, rest_seconds=20)
 QUICK = Plan(rounds=1, small_messages=400, large_messages=200, fan_out_messages=5, imap_messages=2_000, pop3_messages=500,
-             append_messages=400, select_times=10, rest_seconds=5)
+             append_messages=400, relay_messages=1_000, deferred_messages=10_000, select_times=10, rest_seconds=5)
 # Shows that every case runs, and nothing about speed.
 SMOKE = Plan(rounds=1, small_messages=20, large_messages=10, fan_out_messages=1, imap_messages=60, pop3_messages=20,
-             append_messages=10, select_times=1, rest_seconds=0)
+             append_messages=10, relay_messages=40, deferred_messages=40, select_times=1, rest_seconds=0)

@@ -11,6 +11,7 @@ from . import process
 
 DOMAIN = "example.test"
 PASSWORD = "testpass"
+DEAD_DOMAIN = "dead.test"  # where nobody takes mail
 DAEMONS = ("smtpd", "imapd", "pop3d")
 STOP_SECONDS = 30
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -25,10 +26,20 @@ connections = 4000
 connections_per_address = 4000
 [smtpd]
 listen = ["127.0.0.1:{smtp}"]
-submission = []
+submission = ["127.0.0.1:{submission}"]
 submissions = []
 transactions_max = 1000000
 metrics = "off"
+[dns]
+servers = ["127.0.0.1:{nobody}"]
+[relay]
+smart_host = {{ host = "127.0.0.1", port = {sink}, tls = "never" }}
+concurrency_per_destination = 20
+[[relay.route]]
+domain = "{dead}"
+host = "127.0.0.1"
+port = {nobody}
+tls = "never"
 [imapd]
 listen = ["127.0.0.1:{imap}"]
 listen_tls = []
@@ -50,13 +61,15 @@ class Pennyblack:
         self.directory = pathlib.Path(scratch) / "pennyblack"
         self.config = self.directory / "pennyblack.toml"
         self.smtp_port, self.imap_port, self.pop3_port = process.free_ports(3)
+        self.submission_port, self.sink_port, self.nobody_port = process.free_ports(3)
         self.running = {}
 
     def start(self, accounts):
         """Makes these accounts, {name: password}, and starts all daemons; ready to be used when it returns."""
         self.directory.mkdir()
         self.config.write_text(
-            CONFIG.format(directory=self.directory, smtp=self.smtp_port, imap=self.imap_port, pop3=self.pop3_port), encoding="utf-8")
+            CONFIG.format(directory=self.directory, smtp=self.smtp_port, imap=self.imap_port, pop3=self.pop3_port, dead=DEAD_DOMAIN,
+                          submission=self.submission_port, sink=self.sink_port, nobody=self.nobody_port), encoding="utf-8")
         self._mailctl("init", "--domain", DOMAIN)
         with concurrent.futures.ThreadPoolExecutor(max_workers=4) as workers:
             list(workers.map(self._add_account, accounts.items()))

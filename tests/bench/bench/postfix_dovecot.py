@@ -47,6 +47,12 @@ virtual_transport = lmtp:unix:{dir}/run/lmtp
 smtpd_peername_lookup = no
 disable_dns_lookups = yes
 
+# What is for others goes to the sink, at full concurrency from the start.
+relayhost = [127.0.0.1]:{sink}
+smtp_destination_concurrency_limit = 20
+smtp_initial_destination_concurrency = 20
+smtp_tls_security_level = none
+
 # Up to 100 clients at once, besides what Postfix runs for itself.
 default_process_limit = 250
 # Deliver to Dovecot as fast as it takes them: at full concurrency from the start, as many recipients at once as there are.
@@ -156,6 +162,7 @@ class PostfixDovecot:
         self.fsync = fsync
         self.lmtp_concurrency = lmtp_concurrency
         self.smtp_port, self.imap_port, self.pop3_port = process.free_ports(3)
+        self.submission_port, self.sink_port = self.smtp_port, process.free_ports(1)[0]
         self.dovecot = None
 
     def start(self, accounts):
@@ -229,6 +236,7 @@ class PostfixDovecot:
             "dir": self.directory,
             "domain": DOMAIN,
             "smtp": self.smtp_port,
+            "sink": self.sink_port,
             "imap": self.imap_port,
             "pop3": self.pop3_port,
             "location": LOCATIONS[self.mail_format],
