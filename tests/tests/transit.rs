@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use tests::chat::{Listener, Protocol, World};
 use tests::imap::Imap;
-use tests::internet::{Authority, Fault, Internet, Issued, Zone};
+use tests::internet::{Authority, Fault, Internet, Issued, PolicyHost, Zone};
 use tests::link::Link;
 use tests::server::{Daemon, Server};
 use tests::smtp::Smtp;
@@ -17,6 +17,8 @@ const SENDER: &str = "alice@example.test";
 const RECIPIENT: &str = "carol@to.test";
 const LETTER: &[u8] =
     b"From: alice@example.test\r\nTo: carol@to.test\r\nSubject: across\r\n\r\nhello\r\n";
+/// Only root may listen there, who must start Postfix for other tests too.
+const HTTPS_PORT: u16 = 443;
 /// AUTH PLAIN as alice: `\0alice@example.test\0testpass`.
 const LOGIN: &str = "AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdAB0ZXN0cGFzcw==";
 
@@ -27,22 +29,22 @@ struct Scene {
     receiver: Server,
     /// What mx.to.test shows.
     certificate: Issued,
-    _authority: Authority,
-    _files: tempfile::TempDir,
+    authority: Authority,
+    files: tempfile::TempDir,
 }
 
 impl Scene {
     fn new() -> Scene {
+        Scene::with_certificate("mx.to.test")
+    }
+
+    /// The host of to.test shows a certificate for `name`.
+    fn with_certificate(name: &str) -> Scene {
         let internet = Internet::new().unwrap();
         let authority = Authority::new().unwrap();
-        let certificate = authority.issue(&["mx.to.test"]).unwrap();
+        let certificate = authority.issue(&[name]).unwrap();
         let files = tempfile::tempdir().unwrap();
-        let pem = files.path().join("mx.pem");
-        std::fs::write(&pem, certificate.pem()).unwrap();
-        let receiver = format!(
-            "hostname = 'mx.to.test'\n[tls]\ncertificates = [{{ chain = '{0}', key = '{0}' }}]",
-            pem.display()
-        );
+        std::fs::write(files.path().join("mx.pem"), certificate.pem()).unwrap();
         let sender = format!(
             "{}\n[relay]\nport = {}\nprivate_addresses = true\nca_file = '{}'",
             internet.config(),
@@ -52,11 +54,22 @@ impl Scene {
         Scene {
             internet,
             sender: Server::with(sender.parse().unwrap(), &[]).unwrap(),
-            receiver: Server::with(receiver.parse().unwrap(), &[RECIPIENT.to_owned()]).unwrap(),
+            receiver: Server::with(receiver(&files, &[]), &[RECIPIENT.to_owned()]).unwrap(),
             certificate,
-            _authority: authority,
-            _files: files,
+            authority,
+            files,
         }
+    }
+
+    /// Publishes an MTA-STS policy of to.test and serves it.
+    fn policy(&self, mode: &str) -> PolicyHost {
+        let zone = self.zone(Zone::unsigned);
+        let zone = zone.a("mta-sts.to.test", self.receiver.host());
+        self.publish(zone.txt("_mta-sts.to.test", "v=STSv1; id=1;"));
+        let tls = self.authority.issue(&["mta-sts.to.test"]).unwrap();
+        let file = format!("version: STSv1\nmode: {mode}\nmx: mx.to.test\nmax_age: 86400\n");
+        let address = (self.receiver.host(), HTTPS_PORT).into();
+        PolicyHost::start(address, tls.server().unwrap(), &file).unwrap()
     }
 
     /// to.test with its host.
@@ -107,6 +120,15 @@ impl Scene {
             .map(|letter| String::from_utf8_lossy(letter).into_owned())
             .collect()
     }
+}
+
+/// The configuration of the host of to.test.
+fn receiver(files: &tempfile::TempDir, hidden: &[&str]) -> toml::Table {
+    let text = format!(
+        "hostname = 'mx.to.test'\n[smtpd]\nhide_extensions = {hidden:?}\n[tls]\ncertificates = [{{ chain = '{0}', key = '{0}' }}]",
+        files.path().join("mx.pem").display()
+    );
+    text.parse().unwrap()
 }
 
 #[test]
@@ -174,12 +196,6 @@ fn mail_waits_while_dns_is_down() {
     scene.internet.break_down(".", Fault::ServFail).unwrap();
     scene.send();
     assert!(scene.not_delivered("deferred").contains("4.4.3"));
-    scene.internet.repair();
-    scene
-        .sender
-        .mailctl_ok(&["queue", "retry", RECIPIENT], "")
-        .unwrap();
-    scene.delivered();
 }
 
 #[test]
@@ -192,4 +208,51 @@ fn a_domain_that_wants_no_mail_gets_none_and_the_sender_hears_it() {
     let notices = imap.messages("INBOX").unwrap();
     let notice = String::from_utf8_lossy(&notices[0]).into_owned();
     assert!(notice.contains("Status: 5.1.10"), "{notice}");
+}
+
+#[test]
+fn an_enforced_policy_wants_a_certificate_for_the_host() {
+    let right = Scene::new();
+    let host = right.policy("enforce");
+    right.send();
+    assert!(right.delivered().contains("with ESMTPS"));
+    assert_eq!(host.requests().len(), 1);
+
+    let wrong = Scene::with_certificate("mx.elsewhere.test");
+    let _host = wrong.policy("enforce");
+    wrong.send();
+    wrong.not_delivered("deferred");
+}
+
+#[test]
+fn a_policy_in_testing_or_of_none_keeps_no_mail_back() {
+    for mode in ["testing", "none"] {
+        let scene = Scene::with_certificate("mx.elsewhere.test");
+        let host = scene.policy(mode);
+        scene.send();
+        scene.delivered();
+        assert_eq!(host.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_host_that_did_tls_gets_no_mail_in_the_clear_soon_after() {
+    let scene = Scene::new();
+    scene.publish(scene.zone(Zone::unsigned));
+    scene.send();
+    assert!(scene.delivered().contains("with ESMTPS"));
+    scene
+        .receiver
+        .configure(receiver(&scene.files, &["STARTTLS"]))
+        .unwrap();
+    scene.receiver.stop(Daemon::Smtpd).unwrap();
+    // The sender remembers across a restart.
+    scene.sender.stop(Daemon::Smtpd).unwrap();
+    scene.send();
+    let line = scene
+        .sender
+        .logged(Daemon::Smtpd, &[RECIPIENT, "deferred"])
+        .unwrap();
+    assert!(line.contains("4.7."), "{line}");
+    assert_eq!(scene.arrived().len(), 1);
 }

@@ -52,7 +52,9 @@ use crate::limits::STORE_RETRY_SECONDS;
 pub async fn run(service: Service, dns: Dns, router: Router) {
     if let Some(lessee) = lessee(&service).await {
         let depot = Depot::new(service.clone(), lessee, dns, router);
-        Runner::new(service, depot).run().await;
+        Runner::new(service, depot.clone()).run().await;
+        // What the last sessions have shown of their hosts.
+        depot.router().write().await;
     }
 }
 
