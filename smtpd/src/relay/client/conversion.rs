@@ -1,4 +1,4 @@
-//! Making a message smaller in its demands: 8-bit and binary parts become quoted-printable or base64 (RFC 6152 §3, RFC 3030 §2).
+//! Making a message smaller in its demands: 8-bit and binary parts become quoted-printable or base64 (RFC 6152 §3, RFC 3030 §3).
 //!
 //! Only what the host does not take is changed, and of a header section only what says how the body is encoded. A signature that covers
 //! what is changed breaks: DKIM's is the price of delivery, but inside a multipart/signed nothing is touched (RFC 1847 §2.1), and the

@@ -18,7 +18,7 @@ pub enum Security {
     Opportunistic,
     /// TLS with any certificate, or nothing: a domain that could do TLS before, DANE with only unusable records (RFC 7672 §2.2).
     Encrypted,
-    /// TLS with a certificate that a trusted root vouches for and that bears one of these names (RFC 8461 §4.1, RFC 8689, a
+    /// TLS with a certificate that a trusted root vouches for and that bears one of these names (RFC 8461 §4.2, RFC 8689, a
     /// smart host).
     Verified {
         /// Names, as A-labels.

@@ -42,9 +42,8 @@ impl fmt::Display for Step {
 pub struct OpenFailure {
     /// Where it failed.
     pub step: Step,
-    /// True if another attempt, or another host of the domain, may succeed. False for a greeting or EHLO answered by 5yz
-    /// (RFC 5321 §4.2.4.2: 554 at the greeting, §4.5.4.2) and for nothing else: a refused login or a wrong certificate is ours
-    /// or the host's administrator to mend, and mail waits for it.
+    /// True if another attempt may succeed. False for a greeting or EHLO answered by 5yz (RFC 5321 §3.1: the host takes no mail) and
+    /// for nothing else: a refused login or a wrong certificate is ours or the host's administrator's to mend, and mail waits.
     pub temporary: bool,
     /// What the host said, or what we say of it.
     pub said: Said,

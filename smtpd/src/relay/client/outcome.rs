@@ -144,6 +144,6 @@ pub struct Delivered {
     /// The end of the message was sent and no reply came: those deferred may have been delivered nevertheless, and the next
     /// attempt may bring a second copy (RFC 5321 §6.1, RFC 1047).
     pub outcome_unknown: bool,
-    /// Whether ENVID, RET, ORCPT and NOTIFY were passed on: the host now answers for notices (RFC 3461 §5.2.2).
+    /// Whether ENVID, RET, ORCPT and NOTIFY were passed on: the host now answers for notices (RFC 3461 §5.2.1).
     pub dsn_passed_on: bool,
 }

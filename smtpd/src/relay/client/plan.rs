@@ -1,7 +1,7 @@
 //! How a message can go to a host: which commands, which parameters, and in what shape its octets.
 //!
 //! Decided before a word is said, from what the host offers and what the message needs. What cannot go at all gets its verdict here
-//! (RFC 1870 §6.1, RFC 6531 §3.2, RFC 6152 §3, RFC 8689 §4.2.1); nothing else is decided for the host.
+//! (RFC 1870 §4, RFC 6531 §3.2, RFC 6152 §3, RFC 8689 §4.2.1); nothing else is decided for the host.
 
 use store::BodyKind;
 
@@ -145,48 +145,54 @@ impl Shape {
         transaction: &Transaction,
         body: &Body,
     ) -> Result<Shape, Verdict> {
-        let whole = || vec![Segment::Copy(0..body.size())];
-        let takes_binary = host.binary && host.chunking;
-        let binary = transaction.body == BodyKind::BinaryMime;
-        let wants_utf8 = wants_utf8(transaction);
-        if host.eight_bit && (!binary || takes_binary) && (host.utf8 || !transaction.smtputf8) {
-            let body_kind = match binary {
-                true => BodyKind::BinaryMime,
-                false => declared(transaction, body).await?,
-            };
-            return Ok(Shape {
-                utf8: host.utf8 && wants_utf8,
-                body: body_kind,
-                segments: whole(),
-            });
+        let taken = Taken {
+            eight_bit: host.eight_bit,
+            binary: host.eight_bit && host.binary && host.chunking,
+        };
+        let utf8 = host.utf8 && wants_utf8(transaction);
+        let is_binary = transaction.body == BodyKind::BinaryMime;
+        let takes_body = taken.eight_bit && (!is_binary || taken.binary);
+        if !takes_body || (transaction.smtputf8 && !host.utf8) {
+            let facts = Facts::gather(body, is_binary).await;
+            let facts = facts.map_err(|error| deferred(&error))?;
+            return Shape::from_facts(&facts, taken, utf8, transaction, body).await;
         }
-        // The host lacks something that the message may need: look at the message.
-        let facts = Facts::gather(body, binary)
-            .await
-            .map_err(|error| deferred(&error))?;
-        if facts.utf8_header && transaction.smtputf8 && !host.utf8 {
+        let kind = match is_binary {
+            true => BodyKind::BinaryMime,
+            false => declared(transaction, body).await?,
+        };
+        Ok(Shape {
+            utf8,
+            body: kind,
+            segments: vec![Segment::Copy(0..body.size())],
+        })
+    }
+
+    /// For a host that lacks something that the message may need.
+    async fn from_facts(
+        facts: &Facts,
+        taken: Taken,
+        utf8: bool,
+        transaction: &Transaction,
+        body: &Body,
+    ) -> Result<Shape, Verdict> {
+        if facts.utf8_header && transaction.smtputf8 && !utf8 {
             let text = "the header is internationalised, and the host does not offer SMTPUTF8";
             return Err(rejected(Status::new(5, 6, 7), text));
         }
-        let taken = Taken {
-            eight_bit: host.eight_bit,
-            binary: takes_binary,
-        };
-        let segments = conversion::plan(&facts, taken, body)
-            .await
-            .map_err(|error| deferred(&error))?
-            .ok_or_else(|| {
-                let text = "a signed part holds octets that the host does not take: converting them would break the signature";
-                rejected(Status::new(5, 6, 3), text)
-            })?;
-        let body_kind = match (facts.is_binary() && takes_binary, facts.is_eight_bit()) {
-            (true, _) => BodyKind::BinaryMime,
-            (false, true) if host.eight_bit => BodyKind::EightBitMime,
-            (false, _) => BodyKind::SevenBit,
+        let segments = conversion::plan(facts, taken, body).await;
+        let segments = segments.map_err(|error| deferred(&error))?.ok_or_else(|| {
+            let text = "a signed part holds octets that the host does not take, and does not outlive their conversion";
+            rejected(Status::new(5, 6, 3), text)
+        })?;
+        let kind = match (facts.is_binary(), facts.is_eight_bit()) {
+            (true, _) if taken.binary => BodyKind::BinaryMime,
+            (_, true) if taken.eight_bit => BodyKind::EightBitMime,
+            _ => BodyKind::SevenBit,
         };
         Ok(Shape {
-            utf8: host.utf8 && wants_utf8,
-            body: body_kind,
+            utf8,
+            body: kind,
             segments,
         })
     }
