@@ -37,6 +37,9 @@ pub const MILTER_FIELD_NAME_OCTETS_MAX: usize = 512;
 /// A part of the body in a packet to a filter (`MILTER_CHUNK_SIZE`).
 pub const MILTER_BODY_OCTETS: usize = 65_535;
 
+/// How long the first message of a connection waits for the client's name in the DNS, which filters are told.
+pub const FILTER_NAME_SECONDS_MAX: u64 = 2;
+
 /// Macros that a filter may ask for at one step.
 pub const MILTER_MACROS_MAX: usize = 64;
 

@@ -2,10 +2,14 @@
 //! would take.
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::SmtpSession;
 use crate::envelope::Client;
 use crate::grammar::{ForwardPath, MailParameters, ReversePath};
+use crate::limits::FILTER_NAME_SECONDS_MAX;
 use crate::milter::macros::Macros;
 use crate::milter::{Facts, Milters};
 use crate::reject::Reject;
@@ -24,12 +28,13 @@ impl SmtpSession {
         if self.milters.is_empty() {
             return Ok(());
         }
+        self.look_for_name().await;
         let mut mail = vec![from.to_string()];
         mail.extend(parameters.to_string().split_whitespace().map(String::from));
         let peer = &self.connection.peer;
         let facts = Facts {
             client: SocketAddr::new(peer.address, peer.port),
-            client_name: self.client_name(),
+            client_name: &self.client_name,
             hello: &client.name.to_string(),
             session: self.session_macros(client),
             mail,
@@ -41,7 +46,7 @@ impl SmtpSession {
     /// All that is known when a message begins.
     pub(super) fn macros(&self, client: &Client, from: &ReversePath) -> Macros {
         let peer = &self.connection.peer;
-        let name = self.client_name();
+        let name = &self.client_name;
         let mut macros = self.session_macros(client);
         macros.set("j", &self.connection.config.hostname);
         macros.set("v", concat!("Pennyblack ", env!("CARGO_PKG_VERSION")));
@@ -70,11 +75,18 @@ impl SmtpSession {
         macros
     }
 
-    fn client_name(&self) -> &'static str {
-        match self.connection.peer.is_loopback() {
-            true => "localhost",
-            false => UNKNOWN,
+    /// Finds the client's name, once; filters would look for it themselves otherwise, or think ill of a client without one.
+    async fn look_for_name(&mut self) {
+        if !self.client_name.is_empty() {
+            return;
         }
+        let deadline = Instant::now() + Duration::from_secs(FILTER_NAME_SECONDS_MAX);
+        let name = match (self.connection.peer.is_loopback(), self.verified_peer()) {
+            (true, _) => Some("localhost".to_owned()),
+            (false, Some(peer)) => peer.name(deadline).await,
+            (false, None) => None,
+        };
+        self.client_name = name.unwrap_or_else(|| UNKNOWN.to_owned());
     }
 }
 

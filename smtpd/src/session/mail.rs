@@ -4,6 +4,8 @@
 //! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
 //! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
 
+use std::sync::Arc;
+
 use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
@@ -54,20 +56,24 @@ impl SmtpSession {
 
     /// Mail of the world is verified; that of our users and of machines that the DNS knows nothing of is not.
     fn verification(&mut self, envelope: &Envelope) -> Option<Verification> {
+        let names = Names {
+            hostname: self.connection.config.hostname.clone(),
+            helo: envelope.client.name.domain().unwrap_or_default().to_owned(),
+            sender: envelope.reverse_path(),
+        };
+        let peer = self.verified_peer()?;
+        Some(Verification::begin(&self.shared.verifier, &peer, names))
+    }
+
+    /// The machine on the other side, if it is one that is looked at; once for the connection.
+    pub(super) fn verified_peer(&mut self) -> Option<Arc<Peer>> {
         let (config, address) = (&self.connection.config, self.connection.peer.address);
         if self.role != Role::Receive || !config.verify.enabled || !is_public(address) {
             return None;
         }
         let verifier = &self.shared.verifier;
-        let peer = self
-            .peer
-            .get_or_insert_with(|| Peer::begin(verifier, address));
-        let names = Names {
-            hostname: config.hostname.clone(),
-            helo: envelope.client.name.domain().unwrap_or_default().to_owned(),
-            sender: envelope.reverse_path(),
-        };
-        Some(Verification::begin(verifier, peer, names))
+        let begin = || Peer::begin(verifier, address);
+        Some(self.peer.get_or_insert_with(begin).clone())
     }
 
     /// What is offered in one place only is unknown in others: holding a message at submission (RFC 4865 §3), REQUIRETLS

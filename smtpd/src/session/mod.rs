@@ -48,6 +48,8 @@ pub struct SmtpSession {
     /// Who has logged in. Outlives EHLO and RSET, not STARTTLS.
     login: Option<Identity>,
     milters: Milters,
+    /// The client's name as filters are told; empty until it was looked for.
+    client_name: String,
     tally: Tally,
 }
 
@@ -76,6 +78,7 @@ impl SmtpSession {
         let milters = Milters::new(&connection.config, role);
         SmtpSession {
             milters,
+            client_name: String::new(),
             connection,
             shared,
             role,

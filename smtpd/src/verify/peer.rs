@@ -42,6 +42,16 @@ impl Peer {
         self.address
     }
 
+    /// Its name, if it has one that leads back to it and that is known at the deadline. Of several names nobody knows which
+    /// one it was, so they are none.
+    pub async fn name(&self, deadline: Instant) -> Option<String> {
+        let iprev = self.iprev(deadline).await;
+        match (iprev.result, iprev.ptr.as_deref()) {
+            (IprevResult::Pass, Some([name])) => Some(name.trim_end_matches('.').to_owned()),
+            _ => None,
+        }
+    }
+
     /// The verdict about its name, as far as it is known at the deadline.
     pub(super) async fn iprev(&self, deadline: Instant) -> IprevOutput {
         let mut iprev = self.iprev.clone();

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod filter;
 mod forward;
 mod incoming;
 mod keys;
