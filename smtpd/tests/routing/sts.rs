@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use hickory_proto::rr::RecordType;
-use smtpd::relay::client::Security;
+use smtpd::relay::client::{OpenFailure, Said, Security, Status, Step, TlsFailure};
 use store::TlsDemand;
 use tests::internet::{Authority, Fault, Flaw, PolicyHost, Zone};
 
@@ -134,16 +134,30 @@ async fn a_policy_holds_though_dns_or_https_fail() {
 }
 
 #[tokio::test]
-async fn a_policy_in_testing_changes_nothing_and_is_named_in_reports() {
+async fn a_policy_in_testing_is_tried_and_reported_and_keeps_nothing_back() {
     let scene = scene(&ENFORCE.replace("enforce", "testing")).await;
     let route = scene.ground.route("to.test").await.unwrap();
-    assert_eq!(route.hosts.len(), 2);
-    assert!(
-        route
-            .hosts
-            .iter()
-            .all(|host| host.security == Security::Opportunistic)
-    );
+    assert_eq!(route.hosts.len(), 2, "the host that is not named, too");
+    let [tried, fallback] = route.hosts[0].endpoints().try_into().unwrap();
+    assert_eq!(tried.security, verified());
+    assert_eq!(fallback.security, Security::Opportunistic);
+    assert_eq!(route.hosts[1].endpoints().len(), 1);
+    let failure = OpenFailure {
+        step: Step::Tls,
+        temporary: true,
+        said: Said::us(Status::new(4, 7, 0), "another name"),
+        tls: Some(TlsFailure::HostMismatch),
+    };
+    // The fallback is the same session in the eyes of a report.
+    for endpoint in [&tried, &fallback] {
+        let router = &scene.ground.router;
+        router.outcome(&route.hosts[0], endpoint, Err(&failure));
+    }
+    let counted = scene.ground.counted("to.test").await;
+    assert_eq!((counted.len(), counted[0].count), (1, 1));
+    assert_eq!(counted[0].policy.kind, "sts");
+    let failure = counted[0].failure.as_ref().unwrap();
+    assert_eq!(failure.result, "certificate-host-mismatch");
 }
 
 #[tokio::test]

@@ -141,6 +141,7 @@ impl Shared {
                     addresses: places(&self.routing, &found.list, self.routing.port),
                     policy: Some(protection.policy),
                     is_named: protection.is_named,
+                    tested: protection.tested,
                     host,
                 }),
                 Err(reason) => {

@@ -35,20 +35,43 @@ pub struct HostRoute {
     pub(super) policy: Option<TlsPolicy>,
     /// False if that policy does not name the host, but is only being tested.
     pub(super) is_named: bool,
+    /// What a policy in testing would demand: tried first at each address, so that a report can say what comes of it (RFC 8461 §5). Mail
+    /// goes on by [`HostRoute::security`] if it fails.
+    pub(super) tested: Option<Security>,
 }
 
 impl HostRoute {
     /// The addresses of the host, to be tried in this order.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoint = |(address, source): &(SocketAddr, Option<IpAddr>)| Endpoint {
+        let demands = self.tested.iter().chain([&self.security]);
+        self.addresses
+            .iter()
+            .flat_map(|place| {
+                demands
+                    .clone()
+                    .map(move |demand| self.endpoint(place, demand))
+            })
+            .collect()
+    }
+
+    fn endpoint(
+        &self,
+        (address, source): &(SocketAddr, Option<IpAddr>),
+        security: &Security,
+    ) -> Endpoint {
+        Endpoint {
             host: self.host.clone(),
             address: *address,
             source: *source,
-            security: self.security.clone(),
+            security: security.clone(),
             start: self.start,
             login: self.login.clone(),
-        };
-        self.addresses.iter().map(endpoint).collect()
+        }
+    }
+
+    /// Whether a connection with this protection repeats one that was made to test a policy, and was counted then.
+    pub(super) fn is_repetition(&self, endpoint: &Endpoint) -> bool {
+        self.tested.is_some() && endpoint.security == self.security
     }
 }
 

@@ -228,6 +228,7 @@ impl Shared {
             addresses: places,
             policy: None,
             is_named: true,
+            tested: None,
         };
         Ok(Route {
             domain: domain.to_owned(),

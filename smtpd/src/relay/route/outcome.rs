@@ -1,6 +1,6 @@
 //! What a connection tells: of the host's TLS for the next attempt, and of the domain's policy for a report.
 
-use store::{TlsSeen, TlsSessionFailure};
+use store::{TlsPolicy, TlsSeen, TlsSessionFailure};
 
 use super::Shared;
 use super::host::HostRoute;
@@ -22,7 +22,7 @@ impl Shared {
                 let reason = "the MTA-STS policy does not name the host".to_owned();
                 failed(host, endpoint, TlsFailure::Validation, reason)
             });
-            self.ledger.count(policy, failure);
+            self.count(host, endpoint, policy, failure);
             return;
         }
         let (failure, reason) = match result {
@@ -41,8 +41,20 @@ impl Shared {
         if matches!(failure, TlsFailure::NotSupported | TlsFailure::Validation) {
             self.ledger.saw(&host.host, TlsSeen::Clear);
         }
-        self.ledger
-            .count(policy, Some(failed(host, endpoint, failure, reason)));
+        let failure = failed(host, endpoint, failure, reason);
+        self.count(host, endpoint, policy, Some(failure));
+    }
+
+    fn count(
+        &self,
+        host: &HostRoute,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        failure: Option<TlsSessionFailure>,
+    ) {
+        if !host.is_repetition(endpoint) {
+            self.ledger.count(policy, failure);
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Protection {
     pub(super) policy: TlsPolicy,
     /// False if the policy, which is in testing, does not name the host: a session with it is counted as a failure.
     pub(super) is_named: bool,
+    /// What that policy would demand, if it is in testing and names the host.
+    pub(super) tested: Option<Security>,
 }
 
 /// What is known of the domain.
@@ -78,6 +80,7 @@ impl Domain<'_> {
                 security,
                 policy: testing.reported(),
                 is_named: testing.names(host),
+                tested: testing.names(host).then(|| verified(host)),
             },
             None => self.without_policy(security),
         })
@@ -106,6 +109,7 @@ impl Domain<'_> {
             security: found.security,
             policy: self.tlsa_policy(found.lines),
             is_named: true,
+            tested: None,
         }))
     }
 
@@ -119,6 +123,7 @@ impl Domain<'_> {
                 security: verified(host),
                 policy: found.reported(),
                 is_named: true,
+                tested: None,
             })),
             (false, true) => Err(Unsafe::NotNamed),
             (_, false) => Ok(None),
@@ -143,6 +148,7 @@ impl Domain<'_> {
                 hosts: Vec::new(),
             },
             is_named: true,
+            tested: None,
         }
     }
 

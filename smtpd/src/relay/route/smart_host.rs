@@ -41,6 +41,7 @@ pub(super) async fn route(
         addresses,
         policy: None,
         is_named: true,
+        tested: None,
     };
     Ok(Route {
         domain: domain.to_owned(),
