@@ -40,7 +40,7 @@ pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
     let shared = Shared::open(&service.config());
     let shared = Arc::new(shared.map_err(|error| Failed::System(error.to_string()))?);
     let router = Router::open(&service.config(), service.store.clone(), shared.dns.clone())?;
-    let relaying = tokio::spawn(relay::run(service.clone(), shared.dns.clone(), router));
+    let relaying = tokio::spawn(relay::run(service.clone(), shared.clone(), router));
     let reporting = tokio::spawn(report::run(service.clone(), shared.clone()));
     let new_session = move |connection| SmtpSession::new(connection, shared.clone());
     daemon::service::serve(service, listeners, new_session).await?;

@@ -37,6 +37,8 @@ pub struct Acceptance {
     pub envelope_id: Option<String>,
     /// RFC 3461 RET.
     pub return_content: Option<String>,
+    /// When the sender wanted it released (RFC 4865): `for;3600` or `until;` and a time.
+    pub release_request: Option<String>,
     /// The sender asked for SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
     /// BODY= of MAIL.
@@ -281,8 +283,8 @@ fn target_mailbox(tx: &Tx<'_>, filing: &Filing) -> Result<(MailboxId, String)> {
 fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
     let now = now_seconds();
     let id = acceptance.message.id();
-    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created, prefix, forged, tls)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let sql = "INSERT INTO outbound (message, reverse_path, account, envelope_id, return_content, smtputf8, body_kind, created, prefix, forged, tls, release_request)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     tx.connection.prepare_cached(sql)?.execute(params![
         id,
         acceptance.reverse_path,
@@ -295,6 +297,7 @@ fn enqueue(tx: &mut Tx<'_>, acceptance: &Acceptance) -> Result<()> {
         acceptance.relay_prefix,
         acceptance.forged,
         acceptance.tls.name(),
+        acceptance.release_request,
     ])?;
     let sender = acceptance.account.map_or(0, |account| account.0);
     for relay in &acceptance.relays {

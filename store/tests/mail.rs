@@ -94,6 +94,7 @@ fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
         tls: TlsDemand::ByPolicy,
         forged: false,
         held: None,
+        release_request: None,
         origin: "from a test".into(),
     }
 }

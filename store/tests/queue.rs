@@ -67,6 +67,7 @@ async fn acceptance(store: &Store, account: Option<AccountId>, relays: Vec<Relay
         tls: TlsDemand::ByPolicy,
         forged: false,
         held: None,
+        release_request: None,
         origin: "from a test, Message-ID <1@test>".into(),
     }
 }

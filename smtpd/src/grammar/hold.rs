@@ -38,6 +38,14 @@ impl Hold {
             Hold::Until(moment) => moment.as_second(),
         }
     }
+
+    /// As notices repeat it (RFC 4865, field Future-Release-Request).
+    pub fn request(&self) -> String {
+        match self {
+            Hold::For(seconds) => format!("for;{seconds}"),
+            Hold::Until(moment) => format!("until;{moment}"),
+        }
+    }
 }
 
 /// The parameter as it stands in a command.

@@ -20,7 +20,7 @@ use super::trace::{Arrival, Protocol, delivery_prefix, received};
 use super::verdict::Verdict;
 use super::vouching::{Leaving, Vouching};
 use crate::envelope::{Delivery, Envelope};
-use crate::grammar::{Body, ReversePath};
+use crate::grammar::{Body, Hold, ReversePath};
 use crate::limits::JOURNAL_OCTETS_MAX;
 use crate::milter::Milters;
 use crate::milter::macros::Macros;
@@ -223,6 +223,7 @@ fn acceptance(
         tls,
         forged: verdict.forged,
         held: verdict.quarantine.clone(),
+        release_request: parameters.hold.as_ref().map(Hold::request),
         origin,
     }
 }

@@ -57,6 +57,7 @@ fn about(envelope: &Envelope, header: &Header, id: MessageId, now: i64) -> About
         sender: envelope.reverse_path(),
         envelope_id: envelope_id.map(|id| id.as_str().to_owned()),
         arrived: now,
+        release_request: None,
         utf8: envelope.parameters.utf8,
         tls: envelope.tls_demand(header),
     }

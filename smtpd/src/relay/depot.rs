@@ -12,7 +12,7 @@ use super::client::{ClientSettings, Endpoint};
 use super::lane::Lanes;
 use super::pool::{Borrowed, Pool, Turn};
 use super::route::Router;
-use crate::dns::Dns;
+use crate::shared::Shared;
 
 /// What all couriers share.
 pub(super) struct Depot {
@@ -25,7 +25,8 @@ pub(super) struct Depot {
     pub(super) lanes: Lanes,
     /// Sessions between two messages.
     pub(super) pool: Pool,
-    dns: Dns,
+    /// What the daemon's tasks share.
+    pub(super) shared: Arc<Shared>,
     routing: Mutex<Current>,
     news: Notify,
 }
@@ -51,7 +52,12 @@ impl Current {
 
 impl Depot {
     /// A depot with nothing in it.
-    pub(super) fn new(service: Service, lessee: Lessee, dns: Dns, router: Router) -> Arc<Depot> {
+    pub(super) fn new(
+        service: Service,
+        lessee: Lessee,
+        shared: Arc<Shared>,
+        router: Router,
+    ) -> Arc<Depot> {
         let current = Current::new(&service, router);
         Arc::new(Depot {
             store: service.store.clone(),
@@ -59,7 +65,7 @@ impl Depot {
             lessee,
             lanes: Lanes::default(),
             pool: Pool::default(),
-            dns,
+            shared,
             routing: Mutex::new(current),
             news: Notify::new(),
         })
@@ -86,7 +92,7 @@ impl Depot {
         if self.current().routing == config.relay.routing {
             return;
         }
-        match Router::open(&config, self.store.clone(), self.dns.clone()) {
+        match Router::open(&config, self.store.clone(), self.shared.dns.clone()) {
             Ok(router) => {
                 let new = Current::new(&self.service, router);
                 let old = std::mem::replace(&mut *self.current(), new);

@@ -33,6 +33,7 @@ mod schedule;
 mod settlement;
 mod way;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::service::Service;
@@ -45,13 +46,13 @@ use depot::Depot;
 use route::Router;
 use runner::Runner;
 
-use crate::dns::Dns;
 use crate::limits::STORE_RETRY_SECONDS;
+use crate::shared::Shared;
 
 /// Sends what is queued until the daemon stops. `router` finds the hosts.
-pub async fn run(service: Service, dns: Dns, router: Router) {
+pub async fn run(service: Service, shared: Arc<Shared>, router: Router) {
     if let Some(lessee) = lessee(&service).await {
-        let depot = Depot::new(service.clone(), lessee, dns, router);
+        let depot = Depot::new(service.clone(), lessee, shared, router);
         Runner::new(service, depot.clone()).run().await;
         // What the last sessions have shown of their hosts.
         depot.router().write().await;

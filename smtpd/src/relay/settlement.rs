@@ -13,7 +13,9 @@ use super::leads::Destinations;
 use super::notification::{self, About, Action, Affected, Notice, Returned};
 use super::report::Report;
 use super::schedule::{self, Next, Unreached};
+use crate::grammar::{ForwardPath, Mailbox};
 use crate::limits::SETTLE_RETRY_SECONDS;
+use crate::sign::srs::NotOurs;
 
 /// A message after an attempt.
 pub(super) struct Attended {
@@ -88,7 +90,7 @@ async fn try_settle(depot: &Depot, attended: &Attended) -> store::Result<()> {
 }
 
 /// The null path is never answered (RFC 5321 §6.1), and neither is a sender who may not have sent it.
-pub(super) fn may_be_told(leased: &Leased) -> bool {
+fn may_be_told(leased: &Leased) -> bool {
     !leased.reverse_path.is_empty() && !leased.forged
 }
 
@@ -171,9 +173,16 @@ async fn notices(
 ) -> store::Result<Vec<Acceptance>> {
     let config = depot.config();
     let mut notices = Vec::new();
+    let sender = match told.is_empty() {
+        true => None,
+        false => sender(depot, leased).await?,
+    };
+    let Some(sender) = sender else {
+        return Ok(notices);
+    };
     for (action, affected) in told {
         let notice = Notice {
-            about: about(leased),
+            about: about(leased, &sender),
             action,
             affected,
             returned: returned(depot, leased, action).await?,
@@ -184,13 +193,27 @@ async fn notices(
     Ok(notices)
 }
 
+/// Who is told: behind an address that we have rewritten (SRS) stands the one who sent it; nobody, if it is made up.
+async fn sender(depot: &Depot, leased: &Leased) -> store::Result<Option<String>> {
+    let Some(mailbox) = Mailbox::parse(&leased.reverse_path) else {
+        return Ok(None);
+    };
+    let path = ForwardPath::Mailbox(mailbox);
+    Ok(match depot.shared.srs.undo(&depot.store, &path).await? {
+        None => Some(leased.reverse_path.clone()),
+        Some(Ok(sender)) => Some(sender.to_string()),
+        Some(Err(NotOurs)) => None,
+    })
+}
+
 /// The message, as a notice names it.
-pub(super) fn about(leased: &Leased) -> About {
+fn about(leased: &Leased, sender: &str) -> About {
     About {
         id: leased.message,
-        sender: leased.reverse_path.clone(),
+        sender: sender.to_owned(),
         envelope_id: leased.envelope_id.clone(),
         arrived: leased.created,
+        release_request: leased.release_request.clone(),
         utf8: leased.smtputf8,
         tls: leased.tls,
     }

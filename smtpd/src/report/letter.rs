@@ -73,6 +73,7 @@ impl Post<'_> {
             tls: letter.tls,
             forged: false,
             held: None,
+            release_request: None,
             origin: format!("{kind} report about {about}, made here"),
         });
         let id = accepted.await?.id.printed();

@@ -50,6 +50,7 @@ impl Ground {
                 tls: TlsDemand::ByPolicy,
                 forged: false,
                 held: None,
+                release_request: None,
                 origin: "test".into(),
             })
             .await

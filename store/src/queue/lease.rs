@@ -47,6 +47,8 @@ pub struct Leased {
     pub envelope_id: Option<String>,
     /// RFC 3461 RET.
     pub return_content: Option<String>,
+    /// When the sender wanted it released (RFC 4865).
+    pub release_request: Option<String>,
     /// The sender asked for SMTPUTF8.
     pub smtputf8: bool,
     /// BODY= of MAIL.
@@ -270,7 +272,7 @@ fn leased_message(
     owner: i64,
 ) -> Result<Leased> {
     let sql = "SELECT outbound.message, reverse_path, account, message.size, outbound.created, envelope_id, return_content,
-                   smtputf8, body_kind, prefix, forged, tls
+                   smtputf8, body_kind, prefix, forged, tls, release_request
                FROM outbound JOIN message ON message.id = outbound.message WHERE outbound.message = ?1";
     let mut leased = connection
         .prepare_cached(sql)?
@@ -298,6 +300,7 @@ fn leased_from_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
         prefix: row.get(9)?,
         forged: row.get(10)?,
         tls: TlsDemand::from_name(row.get_ref(11)?.as_str()?),
+        release_request: row.get(12)?,
         recipients: Vec::new(),
     })
 }

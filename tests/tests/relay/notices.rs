@@ -1,5 +1,9 @@
 //! What senders hear when it goes wrong, and right, elsewhere.
 
+use std::time::{Duration, Instant};
+
+use tests::smtp::Smtp;
+
 use crate::ground::{Ground, SENDER};
 
 #[test]
@@ -104,4 +108,47 @@ fn success_is_told_by_the_host_that_knows_of_it() {
     postfix.messages(1).unwrap();
     ground.wait_for_queue("empty", |queue| queue.as_array().unwrap().is_empty());
     assert!(!ground.mailctl(&["trace", SENDER]).contains("notice about"));
+}
+
+#[test]
+fn who_sent_what_an_alias_sends_on_is_told_behind_his_rewritten_address() {
+    let ground = Ground::new();
+    let _postfix = ground.postfix(&[("smtpd_recipient_restrictions", "reject")]);
+    ground.mailctl(&["alias", "add", "away@example.test", "b@to.test"]);
+    Smtp::connect(&ground.server)
+        .unwrap()
+        .deliver(
+            "carol@from.test",
+            &["away@example.test"],
+            b"Subject: far\r\n\r\nHello.\r\n",
+        )
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let queued = |trace: &str| trace.contains("queued     <carol@from.test>");
+    loop {
+        let trace = ground
+            .server
+            .mailctl_ok(&["trace", "failed notice about"], "");
+        if trace.is_ok_and(|trace| queued(&trace)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", ground.server.logs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_held_message_says_so_in_its_notice() {
+    let ground = Ground::new();
+    let _postfix = ground.postfix(&[("smtpd_recipient_restrictions", "reject")]);
+    let from = format!("<{SENDER}> HOLDFOR=1");
+    ground
+        .submit()
+        .deliver_as(&from, &["b@to.test"], b"Subject: later\r\n\r\nHello.\r\n")
+        .unwrap();
+    let notice = ground.inbox().remove(0);
+    assert!(
+        notice.contains("Future-Release-Request: for;1\r\n"),
+        "{notice}"
+    );
 }

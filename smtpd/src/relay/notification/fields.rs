@@ -19,6 +19,9 @@ pub(super) fn delivery_status(notice: &Notice, hostname: &str, now: i64) -> Stri
     }
     field(&mut part, "Reporting-MTA", &format!("dns; {hostname}"));
     field(&mut part, "Arrival-Date", &date_of(notice.about.arrived));
+    if let Some(request) = &notice.about.release_request {
+        field(&mut part, "Future-Release-Request", request);
+    }
     for affected in &notice.affected {
         part.push_str("\r\n");
         recipient(&mut part, notice, affected, now);
@@ -104,6 +107,7 @@ mod tests {
                 sender: "me@example.test".into(),
                 envelope_id: Some("QQ314159+2B".into()),
                 arrived: 0,
+                release_request: None,
                 utf8,
                 tls: store::TlsDemand::ByPolicy,
             },

@@ -44,6 +44,8 @@ pub(crate) struct About {
     pub(crate) envelope_id: Option<String>,
     /// When it was accepted; seconds since 1970.
     pub(crate) arrived: i64,
+    /// When its sender wanted it released (RFC 4865).
+    pub(crate) release_request: Option<String>,
     /// It came with SMTPUTF8: the notice may be internationalised (RFC 6533 §3).
     pub(crate) utf8: bool,
     /// What its sender demands of connections: the notice is protected in the same manner (RFC 8689 §5).

@@ -70,6 +70,7 @@ pub(crate) async fn post(
         tls: notice.about.tls,
         relay_prefix: Vec::new(),
         held: None,
+        release_request: None,
         forged: false,
     }))
 }
