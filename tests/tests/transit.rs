@@ -196,6 +196,10 @@ fn mail_waits_while_dns_is_down() {
     scene.internet.break_down(".", Fault::ServFail).unwrap();
     scene.send();
     assert!(scene.not_delivered("deferred").contains("4.4.3"));
+    scene.internet.repair();
+    let retry = ["queue", "retry", "--recipient", RECIPIENT];
+    scene.sender.mailctl_ok(&retry, "").unwrap();
+    scene.delivered();
 }
 
 #[test]
