@@ -81,13 +81,9 @@ async fn show(office: &Office, id: i64) -> Outcome<Answer> {
         ("ends", shown.ends.clone()),
         ("received", shown.received.clone()),
     ];
-    let content = shown.content.as_ref();
-    lines.extend(
-        content
-            .map(|content| (shown.kind, results(content)))
-            .into_iter()
-            .flat_map(|(kind, results)| results.into_iter().map(move |line| (kind, line))),
-    );
+    if let Some(content) = &shown.content {
+        lines.extend(results(content).into_iter().map(|line| (shown.kind, line)));
+    }
     Ok(Answer::record(&shown, &lines))
 }
 

@@ -97,10 +97,8 @@ pub async fn deliver(
     let leaving = leaving.map_err(failed)?;
     fields.insert_str(0, &leaving.signatures);
     fields.insert_str(0, &trace(&source, &envelope, &id, &date));
-    let report = match is_for_reports(&source, &envelope) && !verdict.forged {
-        true => received::whole(&draft, header.octets()).await,
-        false => Ok(None),
-    };
+    let is_report = is_for_reports(&source, &envelope) && !verdict.forged;
+    let report = received::copy(&draft, header.octets(), is_report).await;
     let report = report.map_err(failed)?;
     draft.prepend(fields.as_bytes()).map_err(failed)?;
     let notices = match verdict.forged {

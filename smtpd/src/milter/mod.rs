@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `packet` and `negotiation` are the language, `macros`, `refusal` and `change` what is said in it; all of that is pure.
-//! `conversation` talks to one filter. Here is what their opinions come to, and what holds when a filter fails.
+//! `conversation` talks to one filter, `showing` is the part of it that has the message. Here is what their opinions come to, and what holds when a filter fails.
 //!
 //! Failure: a filter that cannot be reached, is too slow, or breaks the protocol is logged, and the mail does what `on_failure` says; no
 //! filter can end, stall or confuse the SMTP session. Not offered to filters: the body and the envelope cannot be changed by them, and
@@ -19,14 +19,16 @@ pub mod macros;
 pub mod negotiation;
 pub mod packet;
 pub mod refusal;
+mod showing;
 
 use std::net::SocketAddr;
 
 use daemon::config::{Config, Milter as Settings, MilterPort, OnFailure};
 use store::Draft;
 
-use conversation::{Broken, Conversation, Opinion, Ruling};
+use conversation::{Broken, Conversation, Ruling};
 use macros::Macros;
+use showing::Opinion;
 
 use crate::message::header::Header;
 use crate::message::intake::Message;

@@ -9,9 +9,12 @@ use store::{Draft, ReceivedReport, ReportKind, Store};
 
 use crate::limits::{REPORT_LETTER_OCTETS_MAX, REPORT_UNCOMPRESSED_OCTETS_MAX};
 
-/// The whole message, if it is small enough to be a report. `header` is its header section.
-pub async fn whole(draft: &Draft, header: &[u8]) -> store::Result<Option<Vec<u8>>> {
-    if draft.len() > REPORT_LETTER_OCTETS_MAX as u64 {
+/// The whole message, if it may be a report (`wanted`) and is small enough to be one. `header` is its header section.
+///
+/// # Errors
+/// The store fails.
+pub async fn copy(draft: &Draft, header: &[u8], wanted: bool) -> store::Result<Option<Vec<u8>>> {
+    if !wanted || draft.len() > REPORT_LETTER_OCTETS_MAX as u64 {
         return Ok(None);
     }
     let mut message = header.to_vec();
