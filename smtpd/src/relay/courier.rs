@@ -116,8 +116,10 @@ impl Courier {
             reports,
         };
         let depot = self.depot.clone();
+        let under_way = self.depot.begin_settling().await;
         self.settling = Some(tokio::spawn(async move {
             settle(&depot, &attended).await;
+            drop(under_way);
         }));
     }
 
@@ -207,6 +209,7 @@ impl Courier {
             && let Err(error) = settling.await
         {
             tracing::error!(%error, "a message was not settled");
+            self.depot.note_wreck();
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What all couriers share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daemon::config::{Config, Routing};
 use daemon::service::Service;
 use store::{Lessee, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock};
 use tokio::task::JoinHandle;
 
 use super::client::{ClientSettings, Endpoint};
@@ -29,6 +30,10 @@ pub(super) struct Depot {
     pub(super) shared: Arc<Shared>,
     routing: Mutex<Current>,
     news: Notify,
+    /// Read by every settlement that is under way.
+    settling: Arc<RwLock<()>>,
+    /// A task has died and left leases behind.
+    wrecked: AtomicBool,
 }
 
 /// The router that is in use, and what it was made from.
@@ -68,6 +73,8 @@ impl Depot {
             shared,
             routing: Mutex::new(current),
             news: Notify::new(),
+            settling: Arc::default(),
+            wrecked: AtomicBool::new(false),
         })
     }
 
@@ -129,6 +136,34 @@ impl Depot {
         } else {
             borrowed.session.quit().await;
         }
+    }
+
+    /// To be held by a settlement that is under way.
+    pub(super) async fn begin_settling(&self) -> OwnedRwLockReadGuard<()> {
+        self.settling.clone().read_owned().await
+    }
+
+    /// Waits until nothing is being settled any more.
+    pub(super) async fn settled(&self) {
+        drop(self.settling.write().await);
+    }
+
+    /// A task has died: what it had leased is nobody's.
+    pub(super) fn note_wreck(&self) {
+        self.wrecked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether leases lie about that are nobody's.
+    pub(super) fn has_wrecks(&self) -> bool {
+        self.wrecked.load(Ordering::Relaxed)
+    }
+
+    /// Puts them back. Only while no courier is on his way, for theirs would go too.
+    pub(super) async fn clear_wrecks(&self) -> store::Result<()> {
+        self.settled().await;
+        self.lessee.put_back().await?;
+        self.wrecked.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// There may be more to do than before: the runner looks again.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use daemon::service::Service;
 use store::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::client::HostSession;
@@ -64,7 +64,7 @@ impl Runner {
                 _ = queue.changed() => {}
                 () = self.depot.news() => {}
                 () = sleep_until(look_at) => {}
-                Some(_) = self.couriers.join_next() => {}
+                Some(back) = self.couriers.join_next() => self.welcome(back),
                 _ = upkeep.tick() => {
                     self.depot.follow_configuration();
                     self.close_idle_sessions(self.depot.config().relay.connection_idle());
@@ -78,7 +78,9 @@ impl Runner {
 
     /// Sends couriers to whom they are due. Says when to look again, if nothing happens before.
     async fn look(&mut self) -> Instant {
-        while self.couriers.try_join_next().is_some() {}
+        while let Some(back) = self.couriers.try_join_next() {
+            self.welcome(back);
+        }
         match self.send_couriers().await {
             Ok(next_due) => when(next_due),
             Err(error) => {
@@ -88,8 +90,21 @@ impl Runner {
         }
     }
 
+    fn welcome(&self, back: Result<(), JoinError>) {
+        if let Err(error) = back {
+            tracing::error!(%error, "a courier has died; what he had goes back to the queue");
+            self.depot.note_wreck();
+        }
+    }
+
     /// Gives when there will be work, in seconds since 1970.
     async fn send_couriers(&mut self) -> store::Result<Option<i64>> {
+        if self.depot.has_wrecks() {
+            if !self.couriers.is_empty() {
+                return Ok(None);
+            }
+            self.depot.clear_wrecks().await?;
+        }
         let connections_max = self.depot.config().relay.connections_max;
         let limit = DUE_DESTINATIONS_MAX + self.couriers.len();
         let due = self.depot.store.due_destinations(limit).await?;
@@ -141,6 +156,12 @@ impl Runner {
                 "some mail was still being sent; it goes back to the queue"
             );
             self.couriers.shutdown().await;
+        }
+        // What a host has taken is written down before the rest goes back.
+        if timeout(limit, self.depot.settled()).await.is_err() {
+            tracing::error!(
+                "the store does not take what became of some mail, which may be sent again"
+            );
         }
         self.close_idle_sessions(Duration::ZERO);
         if let Err(error) = self.depot.lessee.give_back().await {

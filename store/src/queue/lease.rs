@@ -150,15 +150,21 @@ impl Lessee {
             .await
     }
 
-    /// Gives everything that is leased back to the queue, due at once: nobody is working on it any more.
-    pub async fn give_back(&self) -> Result<()> {
+    /// Puts everything that is leased back into the queue, due at once: nobody is working on it any more.
+    pub async fn put_back(&self) -> Result<()> {
         let owner = self.owner;
         self.store
             .write(move |tx| {
                 tx.touched_queue();
                 give_back(tx.connection, owner)
             })
-            .await?;
+            .await
+    }
+
+    /// The same for good: this lessee leases nothing any more.
+    pub async fn give_back(&self) -> Result<()> {
+        self.put_back().await?;
+        let owner = self.owner;
         // The lock on it holds until this lessee is dropped; a new one has another name.
         std::fs::remove_file(self.store.inner.dir.join("locks").join(lock_name(owner)))?;
         Ok(())

@@ -42,6 +42,8 @@ impl Ground {
         let relay = format!("port = {PORT}\nprivate_addresses = true\nip = \"ipv4\"");
         let relay: toml::Table = relay.parse().unwrap();
         config.insert("relay".to_owned(), relay.into());
+        let limits: toml::Table = "shutdown_seconds = 1".parse().unwrap();
+        config.insert("limits".to_owned(), limits.into());
         Ground {
             server: Server::with(config, &[]).unwrap(),
             host,

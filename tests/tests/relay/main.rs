@@ -6,3 +6,4 @@ mod crash;
 mod ground;
 mod notices;
 mod peers;
+mod stop;
