@@ -44,7 +44,7 @@ pub struct Intake {
 
 enum Stage {
     /// The header section goes on; nothing is in the draft yet.
-    Header(Draft, HeaderReader),
+    Header(Box<Draft>, HeaderReader),
     /// The header section is in the draft, and what came of the body.
     Body(Box<Message>),
     /// The message will not be accepted.
@@ -89,7 +89,7 @@ impl Intake {
     pub fn new(store: &Store, rules: Rules, verification: Option<Verification>) -> Intake {
         // The client's octets are counted here, so that what we add never makes a message too big.
         let draft = Draft::new(store, rules.octets_max.saturating_add(ADDED_OCTETS_MAX));
-        let stage = Stage::Header(draft, HeaderReader::default());
+        let stage = Stage::Header(Box::new(draft), HeaderReader::default());
         Intake {
             rules,
             verification,
@@ -150,7 +150,7 @@ impl Intake {
                 Progress::More => Ok(Stage::Header(draft, reader)),
                 Progress::TooLong => Err(Reject::HeaderTooBig),
                 Progress::Complete => {
-                    let message = self.end_header(draft, reader).await?;
+                    let message = self.end_header(*draft, reader).await?;
                     Ok(Stage::Body(Box::new(message)))
                 }
             },
@@ -224,7 +224,7 @@ impl Intake {
             self.refuse(Reject::BareNewline);
         }
         match std::mem::replace(&mut self.stage, Stage::TAKEN) {
-            Stage::Header(draft, reader) => self.end_header(draft, reader).await,
+            Stage::Header(draft, reader) => self.end_header(*draft, reader).await,
             Stage::Body(message) => Ok(*message),
             Stage::Refused(reject) => Err(reject),
         }

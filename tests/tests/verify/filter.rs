@@ -30,9 +30,9 @@ fn filters_are_told_the_peers_name_and_our_verdicts() {
             "{connect:?}"
         );
         let fields = told.iter().filter(|packet| packet.letter == 'L');
-        let verdicts = fields
+        let mut verdicts = fields
             .map(tests::filter::Packet::text)
             .filter(|field| field.starts_with("Authentication-Results mail.example.test"));
-        assert!(verdicts.last().unwrap().contains("spf="));
+        assert!(verdicts.next_back().unwrap().contains("spf="));
     }
 }
