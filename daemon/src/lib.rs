@@ -20,7 +20,7 @@ pub mod output;
 pub mod packet;
 pub mod privilege;
 pub mod proxy;
-mod range;
+pub mod range;
 pub mod sasl;
 pub mod secret;
 mod serve;

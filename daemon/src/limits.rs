@@ -132,3 +132,17 @@ pub const PACKET_OCTETS_MAX: usize = 64 * 1024;
 
 /// How long the answer to a message may wait for what the DNS says about its sender: `verify.deadline_seconds`.
 pub const VERIFY_SECONDS: u64 = 5;
+/// Default of `verify.greylist.delay_seconds`: most hosts come again after five minutes or more.
+pub const GREYLIST_SECONDS: u64 = 120;
+/// Default of `verify.greylist.retry_hours`: two days, longer than the pauses of most hosts.
+pub const GREYLIST_RETRY_HOURS: u64 = 48;
+/// Default of `verify.greylist.known_days`: a month and a little, for what comes once a month.
+pub const GREYLIST_KNOWN_DAYS: u64 = 36;
+/// Default of `verify.rates.address_messages_per_minute`: large providers send much from one address.
+pub const ADDRESS_MESSAGES_PER_MINUTE: u64 = 600;
+/// Default of `verify.rates.address_recipients_per_minute`.
+pub const ADDRESS_RECIPIENTS_PER_MINUTE: u64 = 3000;
+/// Default of `verify.rates.account_messages_per_hour`: what a stolen password can do before somebody looks.
+pub const ACCOUNT_MESSAGES_PER_HOUR: u64 = 500;
+/// Default of `verify.rates.account_recipients_per_hour`.
+pub const ACCOUNT_RECIPIENTS_PER_HOUR: u64 = 3000;

@@ -4,16 +4,16 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// A range of addresses that is likely one user or one household.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Range(IpAddr, u8);
+pub struct Range(IpAddr, u8);
 
 impl Range {
     /// One IPv4 address, or one IPv6 network of a site (/64).
-    pub(crate) fn narrow(address: IpAddr) -> Range {
+    pub fn narrow(address: IpAddr) -> Range {
         Range::of(address, 64)
     }
 
     /// One IPv4 address, or one IPv6 network of a customer (/48), who may use 65,536 of the narrow ones.
-    pub(crate) fn wide(address: IpAddr) -> Range {
+    pub fn wide(address: IpAddr) -> Range {
         Range::of(address, 48)
     }
 

@@ -5,7 +5,7 @@
 //!
 //! Where to read on: `session` (states and commands), `grammar` (the language), `message` (from octets to the store), `answer` and
 //! `reject` (every word that is said), `dns` (what names mean), `verify` (what to believe of the mail of others), `milter` (filters),
-//! `sign` (what vouches for ours), `relay` (the way out), `report` (reports about mail), `limits`.
+//! `restrict` (how much of it), `sign` (what vouches for ours), `relay` (the way out), `report` (reports about mail), `limits`.
 //!
 //! Not here: the connection (`daemon`), mailboxes and addresses (`store`).
 
@@ -20,6 +20,7 @@ pub mod milter;
 pub mod reject;
 pub mod relay;
 pub mod report;
+pub mod restrict;
 pub mod role;
 pub mod session;
 pub mod shared;

@@ -101,6 +101,21 @@ pub const DNS_GONE_SECONDS: u64 = 30;
 /// For how many days a rewritten sender address leads back: longer than any host tries to deliver.
 pub const SRS_DAYS_MAX: u64 = 21;
 
+/// For how long the test entries of a DNS list are believed.
+pub const LIST_HEALTH_SECONDS: u64 = 3600;
+
+/// For how long a DNS list is left alone that failed its test or does not answer.
+pub const LIST_ILL_SECONDS: u64 = 300;
+
+/// How often the operator is told of the same DNS list at most.
+pub const LIST_WARNING_SECONDS: u64 = 3600;
+
+/// Senders whose rates are remembered, messages and recipients apart: some 10 MB.
+pub const RATE_SENDERS_MAX: usize = 100_000;
+
+/// How many times what one address may send its /48 may.
+pub const RATE_WIDE_FACTOR: u64 = 4;
+
 /// Domains whose signing keys are remembered.
 pub const KEYRING_DOMAINS_MAX: usize = 1000;
 

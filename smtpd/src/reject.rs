@@ -65,6 +65,12 @@ pub enum Reject {
     HeaderOctets,
     /// There is no From field, or several, or one with several domains (RFC 9989 §5.3.1).
     FromField,
+    /// The client's address is on a DNS list.
+    Listed,
+    /// Nobody knows the sender yet.
+    Greylisted,
+    /// More than the sender may send in this time.
+    RateExceeded,
     /// The author's domain wants mail like this to be refused (RFC 9989 §5.4).
     DmarcPolicy,
     /// The message has passed too many hosts, or too often this mailbox.
@@ -368,6 +374,27 @@ impl Reject {
                 550,
                 (7, 1),
                 "Message must have one From field, of one domain",
+            ),
+            Reject::Listed => facts(
+                Policy,
+                "listed",
+                550,
+                (7, 1),
+                "Not accepted, your address is on a blocklist",
+            ),
+            Reject::Greylisted => facts(
+                Policy,
+                "greylisted",
+                451,
+                (7, 1),
+                "Not known here yet, try again in some minutes",
+            ),
+            Reject::RateExceeded => facts(
+                Policy,
+                "rate",
+                451,
+                (7, 1),
+                "Too much mail in a short time, try again later",
             ),
             Reject::DmarcPolicy => facts(
                 Policy,

@@ -6,6 +6,7 @@ use daemon::config::Config;
 
 use crate::dns::{Dns, ResolverError};
 use crate::report::gathering::Gathering;
+use crate::restrict::rate::Rates;
 use crate::sign::keyring::Keyring;
 use crate::sign::srs::Srs;
 use crate::verify::Verifier;
@@ -18,6 +19,8 @@ pub struct Shared {
     pub keyring: Keyring,
     /// The senders' addresses of forwarded mail.
     pub srs: Srs,
+    /// What everybody has sent lately.
+    pub rates: Rates,
     /// What to believe of mail that comes in.
     pub verifier: Arc<Verifier>,
     /// Counts for reports to other domains.
@@ -39,6 +42,7 @@ impl Shared {
             dns,
             keyring: Keyring::default(),
             srs: Srs::default(),
+            rates: Rates::default(),
         })
     }
 }

@@ -28,7 +28,7 @@ pub use network::Network;
 pub use relay::Relay;
 pub use report::Report;
 pub use routing::{DomainRoute, IpFamilies, RouteTls, Routing, SmartHost};
-pub use verify::{DmarcPolicy, Verify};
+pub use verify::{DmarcPolicy, DnsList, Greylist, ListAction, Rates, Verify};
 
 /// The whole configuration, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -26,6 +26,7 @@ use crate::milter::Milters;
 use crate::milter::macros::Macros;
 use crate::reject::Reject;
 use crate::report::received;
+use crate::restrict::greylist::{self, Caller};
 use crate::shared::Shared;
 use crate::verify::Evidence;
 
@@ -75,6 +76,7 @@ pub async fn deliver(
     let hashes = std::mem::take(&mut message.digests).finish();
     // Checks add their verdicts here, one after the other; any of them may refuse.
     let evidence = verify(&source, &mut message, &hashes, &mut verdict).await?;
+    greylist(store, &source, &envelope, evidence.as_ref()).await?;
     filters.check(&mut message, &mut verdict).await?;
 
     let Message {
@@ -142,6 +144,32 @@ fn is_for_reports(source: &Source<'_>, envelope: &Envelope) -> bool {
         address.is_some_and(|address| delivery.address.eq_ignore_ascii_case(address))
     };
     envelope.deliveries.iter().any(is_address)
+}
+
+/// Strangers of the world come twice, where that is wanted.
+async fn greylist(
+    store: &Store,
+    source: &Source<'_>,
+    envelope: &Envelope,
+    evidence: Option<&Evidence<'_>>,
+) -> Result<(), Reject> {
+    let (rules, Some(evidence)) = (&source.config.verify.greylist, evidence) else {
+        return Ok(());
+    };
+    if !rules.enabled {
+        return Ok(());
+    }
+    let (sender, recipient) = (envelope.reverse_path(), envelope.first.as_ref());
+    let recipient = recipient.map(ToString::to_string).unwrap_or_default();
+    let caller = match &evidence.confirmed {
+        Some(domain) => Caller::Domain(domain),
+        None => Caller::Stranger {
+            address: source.address,
+            sender: &sender,
+            recipient: &recipient,
+        },
+    };
+    greylist::check(store, rules, &caller).await
 }
 
 fn failed(error: store::Error) -> Reject {

@@ -4,8 +4,6 @@
 //! and there is no configuration that changes that. A local part is never taken apart for routing: `user%other@here`,
 //! `"user@other"@here` and `other!user@here` are names of mailboxes here, which nobody has.
 
-use std::sync::Arc;
-
 use store::{Address, Relay, Resolution, ResolvedAccount, Schedule, Timestamp};
 
 use super::SmtpSession;
@@ -18,11 +16,10 @@ use crate::grammar::{
     ForwardPath, Host, MailParameters, Mailbox, PathKind, RcptParameters, ReversePath, SyntaxError,
 };
 use crate::reject::{Reject, Sequence};
+use crate::restrict::rate::Unit;
 use crate::role::Role;
 use crate::shared::Shared;
 use crate::sign::srs::NotOurs;
-use crate::verify::sender::Names;
-use crate::verify::{Peer, Verification, is_public};
 
 impl SmtpSession {
     pub(super) async fn mail(
@@ -46,34 +43,15 @@ impl SmtpSession {
             return Err(Sequence::HelloFirst.into());
         };
         let client = client.clone();
+        if !self.may_send(Unit::Message) {
+            return Err(Reject::RateExceeded);
+        }
         self.filter_mail(&client, &from, &parameters).await?;
         let mut envelope = Envelope::new(client, from, parameters);
         self.tally.mails += 1;
         envelope.verification = self.verification(&envelope);
         self.state = State::Mail(Box::new(envelope));
         Ok(Answer::SenderOk)
-    }
-
-    /// Mail of the world is verified; that of our users and of machines that the DNS knows nothing of is not.
-    fn verification(&mut self, envelope: &Envelope) -> Option<Verification> {
-        let names = Names {
-            hostname: self.connection.config.hostname.clone(),
-            helo: envelope.client.name.domain().unwrap_or_default().to_owned(),
-            sender: envelope.reverse_path(),
-        };
-        let peer = self.verified_peer()?;
-        Some(Verification::begin(&self.shared.verifier, &peer, names))
-    }
-
-    /// The machine on the other side, if it is one that is looked at; once for the connection.
-    pub(super) fn verified_peer(&mut self) -> Option<Arc<Peer>> {
-        let (config, address) = (&self.connection.config, self.connection.peer.address);
-        if self.role != Role::Receive || !config.verify.enabled || !is_public(address) {
-            return None;
-        }
-        let verifier = &self.shared.verifier;
-        let begin = || Peer::begin(verifier, address);
-        Some(self.peer.get_or_insert_with(begin).clone())
     }
 
     /// What is offered in one place only is unknown in others: holding a message at submission (RFC 4865 §3), REQUIRETLS
@@ -121,10 +99,14 @@ impl SmtpSession {
         to: ForwardPath,
         parameters: RcptParameters,
     ) -> Result<Answer, Reject> {
+        let within_rate = self.may_send(Unit::Recipient);
         let State::Mail(envelope) = &mut self.state else {
             return Err(Sequence::ChunksOpen.into());
         };
         envelope.attempts += 1;
+        if !within_rate {
+            return Err(Reject::RateExceeded);
+        }
         if envelope.accepted >= self.connection.config.smtpd.recipients_max {
             return Err(Reject::TooManyRecipients);
         }

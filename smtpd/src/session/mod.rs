@@ -15,6 +15,7 @@ mod filter;
 mod gate;
 mod hello;
 mod mail;
+mod sender;
 mod state;
 
 use std::sync::Arc;

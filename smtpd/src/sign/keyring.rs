@@ -21,10 +21,13 @@ pub struct Signer {
     pub key: DkimKey,
 }
 
+/// Signers, and when they were read.
+type Read = (Instant, Arc<[Signer]>);
+
 /// The signers of each domain that was asked for lately.
 #[derive(Default)]
 pub struct Keyring {
-    domains: Mutex<HashMap<String, (Instant, Arc<[Signer]>)>>,
+    domains: Mutex<HashMap<String, Read>>,
 }
 
 impl Keyring {

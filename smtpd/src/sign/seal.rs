@@ -134,6 +134,7 @@ mod tests {
         let evidence = Evidence {
             results: AuthenticationResults::new("mail.ours.test"),
             chain,
+            confirmed: None,
         };
         seal(&[signer()], &reader.finish().0, &evidence, &[1; 32])
     }

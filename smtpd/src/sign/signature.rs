@@ -75,8 +75,11 @@ fn sign_one(signer: &Signer, header: &Header, body_hash: &[u8]) -> Option<String
     Some(signature.to_header())
 }
 
+/// Name and value of a field.
+type NameValue<'a> = (&'a [u8], &'a [u8]);
+
 /// What `h=` names, and the fields it means: of each name the lowest first (RFC 6376 §5.4.2).
-fn selected(header: &Header) -> (Vec<String>, Vec<(&[u8], &[u8])>) {
+fn selected(header: &Header) -> (Vec<String>, Vec<NameValue<'_>>) {
     let mut names = Vec::new();
     let mut fields = Vec::new();
     for name in SEALED.iter().chain(SIGNED) {
@@ -96,7 +99,7 @@ fn now_seconds() -> u64 {
 
 /// The octets that a signature is made of (RFC 6376 §3.7): the fields, then the signature's own without `b=`.
 struct Signed<'a> {
-    fields: &'a [(&'a [u8], &'a [u8])],
+    fields: &'a [NameValue<'a>],
     signature: &'a Signature,
 }
 

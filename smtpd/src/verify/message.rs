@@ -15,6 +15,7 @@ use mail_auth::{
 use tokio::time::{Instant, timeout_at};
 
 use super::Verifier;
+use super::lists::Listing;
 use super::lookup::Lookup;
 use super::memory::Memory;
 use super::peer::{Peer, no_answer};
@@ -52,6 +53,8 @@ pub struct Evidence<'h> {
     pub results: AuthenticationResults<'h>,
     /// Of the chain of seals that the message came with.
     pub chain: DkimResult,
+    /// The sender's domain, if SPF confirms it.
+    pub confirmed: Option<String>,
 }
 
 impl fmt::Debug for Verification {
@@ -124,6 +127,7 @@ impl Verification {
     ) -> Result<Verified<'h>, Reject> {
         let deadline = Instant::now() + rules.deadline();
         let iprev = self.peer.iprev(deadline).await;
+        let listings = self.peer.listings(deadline).await;
         let spf = finish(self.spf, deadline)
             .await
             .unwrap_or_else(|| self.names.unknown());
@@ -150,6 +154,7 @@ impl Verification {
             spf: spf.decisive().result(),
             dkim: &dkim,
             dmarc: &dmarc,
+            listings: &listings,
             sealed: *arc.result() == DkimResult::Pass && is_trusted(&message, rules),
         };
         let findings = findings(&iprev.result, &facts, &arc);
@@ -187,7 +192,7 @@ impl Verification {
             .with_dmarc_result(&dmarc);
         Ok(Verified {
             verdict: Verdict {
-                fields: results.to_header(),
+                fields: results.to_header() + &list_fields(&listings),
                 junk,
                 findings,
                 forged,
@@ -195,6 +200,7 @@ impl Verification {
             },
             evidence: Evidence {
                 chain: arc.result().clone(),
+                confirmed: (facts.spf == SpfResult::Pass).then(|| self.names.domain().to_owned()),
                 results,
             },
         })
@@ -347,6 +353,12 @@ fn note_reach(verifier: &Verifier, iprev: &IprevResult, spf: &Spf, memory: &Memo
     verifier.reach.note(answered);
 }
 
+/// A field for each list that the peer is on.
+fn list_fields(listings: &[Listing]) -> String {
+    let field = |listing: &Listing| format!("X-DNS-List: {}\r\n", listing.zone);
+    listings.iter().map(field).collect()
+}
+
 /// The verdicts in short, for journal and log.
 fn findings(iprev: &IprevResult, facts: &Facts<'_>, arc: &ArcOutput<'_>) -> Vec<String> {
     let iprev = match iprev {
@@ -372,6 +384,8 @@ fn findings(iprev: &IprevResult, facts: &Facts<'_>, arc: &ArcOutput<'_>) -> Vec<
     findings.extend(dkim);
     findings.push(format!("arc={}", word(arc.result())));
     findings.push(format!("dmarc={dmarc}"));
+    let zones = facts.listings.iter().map(|listing| &listing.zone);
+    findings.extend(zones.map(|zone| format!("listed={zone}")));
     findings
 }
 

@@ -1,10 +1,10 @@
 //! What to believe of mail that comes in on port 25: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989), ARC (RFC 8617), the
-//! names of the peer's address (iprev, RFC 8601 §3).
+//! names of the peer's address (iprev, RFC 8601 §3), lists in the DNS (RFC 5782).
 //!
 //! ```text
-//! connect ──► peer (iprev) ┐
-//! MAIL ─────► sender (SPF) ├─ look-ups run beside the transfer ─► end of data: Verification::conclude ─► Verified
-//! header ───► keys, policy ┘                                       policy: refuse, Junk, or nothing
+//! MAIL ─────► peer (iprev, DNS lists) ┐
+//! MAIL ─────► sender (SPF) ───────────┼─ look-ups run beside the transfer ─► end of data: Verification::conclude ─► Verified
+//! header ───► keys, policy ───────────┘                                       policy: refuse, Junk, or nothing
 //! ```
 //!
 //! Everything that a message waits for at its end is under one deadline, `verify.deadline_seconds`; what is not known by then is a
@@ -17,6 +17,7 @@
 //! DMARC is that of RFC 9989: the organizational domain is found by walking up the DNS and needs no list of public suffixes; `pct=`
 //! is no more, `t=y` weakens a policy by one step.
 
+mod lists;
 mod lookup;
 mod memory;
 mod message;
@@ -35,12 +36,14 @@ pub use results::is_forged;
 
 use crate::dns::Dns;
 use crate::report::gathering::Gathering;
+use lists::Lists;
 use reach::Reach;
 
 /// What all verifications share.
 pub struct Verifier {
     dns: Dns,
     reach: Reach,
+    lists: Lists,
     gathering: Arc<Gathering>,
 }
 
@@ -51,6 +54,7 @@ impl Verifier {
             dns,
             gathering,
             reach: Reach::default(),
+            lists: Lists::default(),
         }
     }
 }

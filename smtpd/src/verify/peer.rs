@@ -4,10 +4,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use daemon::config::Verify;
 use mail_auth::{DnsError, Error, IprevOutput, IprevResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::lists::Listing;
 use super::lookup::Lookup;
 use super::{Verifier, canonical};
 
@@ -15,25 +17,34 @@ use super::{Verifier, canonical};
 pub struct Peer {
     address: IpAddr,
     iprev: watch::Receiver<Option<IprevOutput>>,
-    _lookup: Option<Lookup<()>>,
+    listings: watch::Receiver<Option<Vec<Listing>>>,
+    _lookups: Option<[Lookup<()>; 2]>,
 }
 
 impl Peer {
     /// Begins to look.
-    pub fn begin(verifier: &Arc<Verifier>, address: IpAddr) -> Arc<Peer> {
+    pub fn begin(verifier: &Arc<Verifier>, rules: &Verify, address: IpAddr) -> Arc<Peer> {
         let address = canonical(address);
         let (found, iprev) = watch::channel(None);
+        let (listed, listings) = watch::channel(None);
         let resolver = verifier.dns.authenticator();
-        let lookup = verifier.reach.is_there().then(|| {
-            Lookup::begin(async move {
+        let (asker, lists) = (verifier.clone(), rules.dns_lists.clone());
+        let lookups = verifier.reach.is_there().then(|| {
+            let name = Lookup::begin(async move {
                 let output = resolver.verify_iprev(address).await;
                 drop(found.send(Some(output)));
-            })
+            });
+            let lists = Lookup::begin(async move {
+                let listings = asker.lists.ask(&asker.dns, &lists, address).await;
+                drop(listed.send(Some(listings)));
+            });
+            [name, lists]
         });
         Arc::new(Peer {
             address,
             iprev,
-            _lookup: lookup,
+            listings,
+            _lookups: lookups,
         })
     }
 
@@ -63,6 +74,16 @@ impl Peer {
                 result: IprevResult::TempError(no_answer()),
                 ptr: None,
             })
+    }
+}
+
+impl Peer {
+    /// The DNS lists that it is on, as far as that is known at the deadline.
+    pub(super) async fn listings(&self, deadline: Instant) -> Vec<Listing> {
+        let mut listings = self.listings.clone();
+        let found = timeout_at(deadline, listings.wait_for(Option::is_some)).await;
+        let found = found.ok().and_then(Result::ok);
+        found.and_then(|found| found.clone()).unwrap_or_default()
     }
 }
 

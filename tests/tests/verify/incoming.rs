@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tests::internet::{Fault, Zone};
+use tests::server::Daemon;
 
 use super::keys::ForeignKey;
 use super::{RIGHT, WRONG, World, refused};
@@ -50,7 +51,7 @@ fn the_log_tells_the_verdicts() {
     let world = World::new();
     world.publish(sender("p=none"));
     world.send(WRONG, "someone@sender.test", MESSAGE).unwrap();
-    let logs = world.server.logs();
+    let logs = world.server.whole_log(Daemon::Smtpd);
     let expected = "iprev=permerror spf=fail dkim=none arc=none dmarc=fail";
     assert!(logs.contains(expected), "{logs}");
 }

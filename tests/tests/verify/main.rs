@@ -13,6 +13,7 @@ mod filter;
 mod forward;
 mod incoming;
 mod keys;
+mod restrict;
 mod sign;
 
 use std::net::IpAddr;
