@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use rusqlite::blob::Blob;
-use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row, params};
 
 use crate::{Error, MailboxId, MessageId, READ_OCTETS_MAX, Result, Uid};
 
@@ -37,20 +37,33 @@ pub(crate) fn read_entries(
         connection,
         blob: None,
     };
+    let sql = format!("{PLACE} AND entry.uid BETWEEN ?2 AND ?3 ORDER BY entry.uid");
+    let mut select = connection.prepare_cached(&sql)?;
     let mut answers = Vec::with_capacity(ranges.len());
     let mut total = 0;
-    for (uid, range) in ranges {
-        let Some(place) = place_of(connection, mailbox, uid)? else {
-            continue;
-        };
-        let range = clipped(range, place.prefix.len() as u64 + place.size);
-        total += range.end - range.start;
-        if total > READ_OCTETS_MAX && !answers.is_empty() {
-            break;
+    for run in ranges.chunk_by(|(one, _), (next, _)| follows(*one, *next)) {
+        let mut wanted = run.iter().peekable();
+        let mut rows = select.query(params![mailbox, run[0].0, run[run.len() - 1].0])?;
+        while let Some(row) = rows.next()? {
+            let (uid, place): (Uid, Place) = (row.get(0)?, place_from_row(row)?);
+            // Those before it are no more.
+            while wanted.next_if(|(asked, _)| *asked < uid).is_some() {}
+            while let Some((_, range)) = wanted.next_if(|(asked, _)| *asked == uid) {
+                let range = clipped(range.clone(), place.prefix.len() as u64 + place.size);
+                total += range.end - range.start;
+                if total > READ_OCTETS_MAX && !answers.is_empty() {
+                    return Ok(answers);
+                }
+                answers.push((uid, Bytes::from(reader.read(&place, range)?)));
+            }
         }
-        answers.push((uid, Bytes::from(reader.read(&place, range)?)));
     }
     Ok(answers)
+}
+
+/// Whether `next` can be read with `one` by one query over a range of UIDs.
+fn follows(one: Uid, next: Uid) -> bool {
+    (one.value()..=one.value().saturating_add(1)).contains(&next.value())
 }
 
 /// Octets of a message without a prefix, up to [`READ_OCTETS_MAX`].
@@ -125,19 +138,22 @@ pub(crate) fn place_of(
     mailbox: MailboxId,
     uid: Uid,
 ) -> Result<Option<Place>> {
-    let sql = "SELECT message.id, entry.prefix, length(message.body), message.size
-               FROM entry JOIN message ON message.id = entry.message WHERE entry.mailbox = ?1 AND entry.uid = ?2";
     let found = connection
-        .prepare_cached(sql)?
-        .query_row(params![mailbox, uid], |row| {
-            Ok(Place {
-                message: row.get(0)?,
-                prefix: row.get(1)?,
-                first: row.get::<_, i64>(2)? as u64,
-                size: row.get::<_, i64>(3)? as u64,
-            })
-        });
+        .prepare_cached(&format!("{PLACE} AND entry.uid = ?2"))?
+        .query_row(params![mailbox, uid], place_from_row);
     Ok(found.optional()?)
+}
+
+const PLACE: &str = "SELECT entry.uid, message.id, entry.prefix, length(message.body), message.size
+     FROM entry JOIN message ON message.id = entry.message WHERE entry.mailbox = ?1";
+
+fn place_from_row(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place {
+        message: row.get(1)?,
+        prefix: row.get(2)?,
+        first: row.get::<_, i64>(3)? as u64,
+        size: row.get::<_, i64>(4)? as u64,
+    })
 }
 
 fn clipped(range: Range<u64>, size: u64) -> Range<u64> {

@@ -218,6 +218,43 @@ async fn a_large_message_is_read_back_in_any_range() {
 }
 
 #[tokio::test]
+async fn ranges_of_several_messages_come_in_the_order_asked_without_those_that_are_gone() {
+    let fixture = Fixture::new().await;
+    for number in 1..=6 {
+        let octets = format!("Subject: {number}\r\n\r\n");
+        fixture
+            .append("INBOX", octets.as_bytes())
+            .await
+            .expect("append");
+    }
+    let (store, alice, inbox) = (
+        &fixture.store,
+        fixture.alice,
+        fixture.info("INBOX").await.id,
+    );
+    let uid = |number| Uid::new(number).expect("a UID");
+    let gone = store.expunge(alice, inbox, &[uid(2), uid(5)]).await;
+    assert_eq!(gone, Ok(vec![uid(2), uid(5)]));
+    let asked = [6, 1, 1, 2, 3, 9, 4, 5, 4];
+    let ranges = asked.map(|number| (uid(number), 9..10)).to_vec();
+    let read = store.read_many(alice, inbox, ranges).await.expect("read");
+    let found: Vec<(u32, &[u8])> = read
+        .iter()
+        .map(|(uid, octets)| (uid.value(), &octets[..]))
+        .collect();
+    let expected: [(u32, &[u8]); 6] = [
+        (6, b"6"),
+        (1, b"1"),
+        (1, b"1"),
+        (3, b"3"),
+        (4, b"4"),
+        (4, b"4"),
+    ];
+    assert_eq!(found, expected);
+    fixture.end().await;
+}
+
+#[tokio::test]
 async fn flags_count_and_come_in_changes() {
     let fixture = Fixture::new().await;
     for _ in 0..3 {

@@ -48,28 +48,37 @@ impl<'a> Chooser<'a> {
 
     /// Takes the next octets of the header; what is chosen is appended to `chosen`.
     pub fn push(&mut self, octets: &[u8], chosen: &mut Vec<u8>) {
-        for piece in octets.split_inclusive(|&octet| octet == b'\n') {
+        for piece in lines(octets) {
             if self.ended {
                 return;
             }
             if self.inside_line {
                 self.pass(piece, chosen);
-                continue;
+            } else if self.start.is_empty() && piece.ends_with(b"\n") {
+                self.decide(piece, chosen);
+            } else {
+                self.begin(piece, chosen);
             }
-            self.start.extend_from_slice(piece);
-            if self.start.ends_with(b"\n")
-                || self.start.len() > FIELD_NAME_OCTETS_MAX
-                || self.start.contains(&b':')
-            {
-                self.decide(chosen);
-            }
+        }
+    }
+
+    /// A piece of a line of which the beginning or the end is in another piece.
+    fn begin(&mut self, piece: &[u8], chosen: &mut Vec<u8>) {
+        self.start.extend_from_slice(piece);
+        if self.start.ends_with(b"\n")
+            || self.start.len() > FIELD_NAME_OCTETS_MAX
+            || self.start.contains(&b':')
+        {
+            let line = std::mem::take(&mut self.start);
+            self.decide(&line, chosen);
         }
     }
 
     /// The header is over: the end of an unfinished line, and the blank line.
     pub fn finish(mut self, chosen: &mut Vec<u8>) {
         if !self.start.is_empty() && !self.ended {
-            self.decide(chosen);
+            let line = std::mem::take(&mut self.start);
+            self.decide(&line, chosen);
         }
         if self.last != b'\n' {
             chosen.extend_from_slice(b"\r\n");
@@ -78,21 +87,20 @@ impl<'a> Chooser<'a> {
     }
 
     /// Enough of the line is there to say what it is.
-    fn decide(&mut self, chosen: &mut Vec<u8>) {
-        let line = std::mem::take(&mut self.start);
-        if matches!(line.as_slice(), b"\r\n" | b"\n") {
+    fn decide(&mut self, line: &[u8], chosen: &mut Vec<u8>) {
+        if matches!(line, b"\r\n" | b"\n") {
             self.ended = true;
             return;
         }
         let folded = matches!(line.first(), Some(b' ' | b'\t'));
-        if let Some(name) = field_name(&line).filter(|_| !folded) {
+        if let Some(name) = field_name(line).filter(|_| !folded) {
             let named = self
                 .names
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name));
             self.keep = named == self.wanted;
         }
-        self.pass(&line, chosen);
+        self.pass(line, chosen);
     }
 
     /// Octets of a line that is known for what it is.
@@ -103,6 +111,16 @@ impl<'a> Chooser<'a> {
             self.last = octets.last().copied().unwrap_or(self.last);
         }
     }
+}
+
+/// Lines with their ends; the last may have none.
+fn lines(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let (line, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
 }
 
 fn field_name(line: &[u8]) -> Option<&[u8]> {
