@@ -166,15 +166,8 @@ fn copy_into(
     uids: &[Uid],
     to: MailboxId,
 ) -> Result<Copied> {
-    let mut row = OpenRow::open(tx.connection, account, to)?;
-    let pairs = copy_entries(tx.connection, account, from, uids, &mut row)?;
-    check_quota(tx.connection, account, row.octets(), row.messages())?;
-    let uid_validity = row.uid_validity;
-    row.close(tx)?;
-    Ok(Copied {
-        mailbox: to,
-        uid_validity,
-        pairs,
+    enter_copies(tx, account, from, uids, to, |tx, row| {
+        check_quota(tx.connection, account, row.octets(), row.messages())
     })
 }
 
@@ -186,13 +179,27 @@ fn move_into(
     uids: &[Uid],
     to: MailboxId,
 ) -> Result<Copied> {
+    let copied = enter_copies(tx, account, from, uids, to, |_, _| Ok(()))?;
+    // Opened only now: source and target may be the same mailbox.
+    let moved: Vec<Uid> = copied.pairs.iter().map(|(source, _)| *source).collect();
+    expunge::expunge_uids(tx, account, from, &moved)?;
+    Ok(copied)
+}
+
+/// Enters the messages in the target, if what they add to it is `allowed`.
+fn enter_copies(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    from: MailboxId,
+    uids: &[Uid],
+    to: MailboxId,
+    allowed: impl Fn(&Tx<'_>, &OpenRow) -> Result<()>,
+) -> Result<Copied> {
     let mut row = OpenRow::open(tx.connection, account, to)?;
     let pairs = copy_entries(tx.connection, account, from, uids, &mut row)?;
+    allowed(tx, &row)?;
     let uid_validity = row.uid_validity;
     row.close(tx)?;
-    // Opened only now: source and target may be the same mailbox.
-    let moved: Vec<Uid> = pairs.iter().map(|(source, _)| *source).collect();
-    expunge::expunge_uids(tx, account, from, &moved)?;
     Ok(Copied {
         mailbox: to,
         uid_validity,
