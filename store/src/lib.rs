@@ -82,13 +82,14 @@ pub use queue::{
     DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
     QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
 };
+pub use report::day::Day;
 pub use report::dmarc_count::DmarcCount;
 pub use report::received::{KeptReport, ReceivedReport, ReportKind};
 pub use snapshot::{Snapshot, SnapshotMode};
 pub use timestamp::Timestamp;
 pub use transport::host_tls::{HostTls, TlsSeen};
 pub use transport::sts_policy::StsPolicy;
-pub use transport::tls_session::{Day, TlsPolicy, TlsSessionFailure, TlsSessions};
+pub use transport::tls_session::{TlsPolicy, TlsSessionFailure, TlsSessions};
 
 use crate::feed::Feed;
 use crate::identity::MessageIds;

@@ -1,19 +1,17 @@
 //! Counts of messages by day and by the domain whose DMARC policy held: what a report to that domain says (RFC 9990).
 //!
-//! What policy and verdict look like is the reporter's business; here they are texts that are equal or not. A day is over when the next
-//! has begun in UTC; its counts are forgotten when the report lies in the queue.
+//! What policy and verdict look like is the reporter's business; here they are texts that are equal or not. The counts of a day are
+//! forgotten when the report lies in the queue.
 
 use rusqlite::{Connection, params};
 
-use crate::timestamp::now_seconds;
-use crate::{Day, Result, Store};
+use super::day::{Counts, Day};
+use crate::{Result, Store};
+
+const DMARC_COUNTS: Counts = Counts("dmarc_count");
 
 /// Different counts of a domain on a day. What is new beyond that is not counted: a sender of forgeries has many addresses.
 const COUNTS_MAX: i64 = 5000;
-/// Counts that nobody reported are forgotten after so many days.
-const DAYS_MAX: i64 = 7;
-/// Days and domains that one question gives.
-const FINISHED_MAX: i64 = 10_000;
 
 /// So many messages with the same verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,25 +33,14 @@ impl Store {
             for count in &counts {
                 add(tx.connection, day, count)?;
             }
-            let oldest = Day::of(now_seconds()).0 - DAYS_MAX;
-            let sql = "DELETE FROM dmarc_count WHERE day < ?1";
-            tx.connection.prepare_cached(sql)?.execute([oldest])?;
-            Ok(())
+            DMARC_COUNTS.forget_old(tx.connection)
         })
         .await
     }
 
     /// The days before `today` that have counts, with the domains, oldest first.
     pub async fn finished_dmarc_days(&self, today: Day) -> Result<Vec<(Day, String)>> {
-        self.read(move |connection| {
-            let sql = "SELECT DISTINCT day, domain FROM dmarc_count WHERE day < ?1 ORDER BY day, domain LIMIT ?2";
-            let mut select = connection.prepare_cached(sql)?;
-            let rows = select.query_map([today.0, FINISHED_MAX], |row| {
-                Ok((Day(row.get(0)?), row.get(1)?))
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        DMARC_COUNTS.finished(self, today).await
     }
 
     /// All counts of a domain on a day, by policy.
@@ -78,13 +65,7 @@ impl Store {
 
     /// Forgets the counts of a domain on a day: the report is on its way, or nobody wants it.
     pub async fn forget_dmarc_counts(&self, day: Day, domain: &str) -> Result<()> {
-        let domain = domain.to_owned();
-        self.write(move |tx| {
-            let sql = "DELETE FROM dmarc_count WHERE day = ?1 AND domain = ?2";
-            tx.connection.execute(sql, params![day.0, domain])?;
-            Ok(())
-        })
-        .await
+        DMARC_COUNTS.forget(self, day, domain).await
     }
 }
 

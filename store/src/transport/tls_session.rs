@@ -1,39 +1,19 @@
 //! Counts of TLS sessions with other hosts, by day, domain and policy: what a TLS report says (RFC 8460 §4).
 //!
-//! A day is over when the next has begun in UTC. Whoever sends the report of a day takes it with
-//! [`Store::finished_tls_days`] and [`Store::tls_sessions`], and forgets it when the report lies in the queue.
+//! Whoever sends the report of a day takes it with [`Store::finished_tls_days`] and [`Store::tls_sessions`], and forgets it when the
+//! report lies in the queue.
 
 use rusqlite::{Connection, Row, ToSql, params};
 
-use crate::timestamp::now_seconds;
+use crate::report::day::{Counts, Day};
 use crate::{Result, Store};
+
+const TLS_SESSIONS: Counts = Counts("tls_session");
 
 /// Different counts of a domain on a day. A host that fails in ever new ways is not counted beyond that.
 const COUNTS_MAX: i64 = 1000;
-/// Reports that nobody sent are forgotten after so many days.
-const DAYS_MAX: i64 = 7;
-/// Days and domains that one question gives.
-const FINISHED_MAX: i64 = 10_000;
 /// Octets of a reason in words.
 const REASON_OCTETS_MAX: usize = 255;
-
-const DAY_SECONDS: i64 = 86_400;
-
-/// Days since 1970, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(pub i64);
-
-impl Day {
-    /// The day of a moment, given in seconds since 1970.
-    pub fn of(seconds: i64) -> Day {
-        Day(seconds.div_euclid(DAY_SECONDS))
-    }
-
-    /// Its first second, since 1970.
-    pub fn begin(self) -> i64 {
-        self.0 * DAY_SECONDS
-    }
-}
 
 /// The policy under which a session was to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,25 +61,14 @@ impl Store {
             for sessions in &sessions {
                 count(tx.connection, day, sessions)?;
             }
-            let sql = "DELETE FROM tls_session WHERE day < ?1";
-            let oldest = Day::of(now_seconds()).0 - DAYS_MAX;
-            tx.connection.prepare_cached(sql)?.execute([oldest])?;
-            Ok(())
+            TLS_SESSIONS.forget_old(tx.connection)
         })
         .await
     }
 
     /// The days before `today` that have counts, with the domains, oldest first.
     pub async fn finished_tls_days(&self, today: Day) -> Result<Vec<(Day, String)>> {
-        self.read(move |connection| {
-            let sql = "SELECT DISTINCT day, domain FROM tls_session WHERE day < ?1 ORDER BY day, domain LIMIT ?2";
-            let mut select = connection.prepare_cached(sql)?;
-            let rows = select.query_map([today.0, FINISHED_MAX], |row| {
-                Ok((Day(row.get(0)?), row.get(1)?))
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        TLS_SESSIONS.finished(self, today).await
     }
 
     /// All counts of a domain on a day, by policy.
@@ -117,13 +86,7 @@ impl Store {
 
     /// Forgets the counts of a domain on a day: the report is on its way, or nobody wants it.
     pub async fn forget_tls_sessions(&self, day: Day, domain: &str) -> Result<()> {
-        let domain = domain.to_owned();
-        self.write(move |tx| {
-            let sql = "DELETE FROM tls_session WHERE day = ?1 AND domain = ?2";
-            tx.connection.execute(sql, params![day.0, domain])?;
-            Ok(())
-        })
-        .await
+        TLS_SESSIONS.forget(self, day, domain).await
     }
 }
 
