@@ -16,7 +16,7 @@ use super::digest::DigestKind;
 use super::header::Header;
 use super::intake::Message;
 use super::success::successes;
-use super::trace::{Arrival, Protocol, delivery_prefix, received};
+use super::trace::{self, Arrival, Protocol, delivery_prefix};
 use super::verdict::Verdict;
 use super::vouching::{Leaving, Vouching};
 use crate::envelope::{Delivery, Envelope};
@@ -67,57 +67,121 @@ pub async fn deliver(
     mut message: Message,
     filters: &mut Filters<'_>,
 ) -> Result<MessageId, Reject> {
-    let id = message.draft.id().printed();
+    let id = message.draft.id();
     let date = date_now();
-    let mut verdict = Verdict::default();
-    if source.account.is_some() {
-        verdict.fields = missing_fields(&message.header, &id, &source.config.hostname, &date);
+    let checked = check(store, &source, &envelope, &mut message, filters, &date).await?;
+    let origin =
+        origin(&source, &envelope, &message.header, &id.printed()) + &checked.verdict.told();
+    if checked.verdict.discard {
+        store.discard(id, origin).await.map_err(failed)?;
+        return Ok(id);
     }
-    let hashes = std::mem::take(&mut message.digests).finish();
-    // Checks add their verdicts here, one after the other; any of them may refuse.
-    let evidence = verify(&source, &mut message, &hashes, &mut verdict).await?;
-    greylist(store, &source, &envelope, evidence.as_ref()).await?;
-    filters.check(&mut message, &mut verdict).await?;
-
-    let Message {
-        mut draft, header, ..
-    } = message;
-    let origin = origin(&source, &envelope, &header, &id) + &verdict.told();
-    if verdict.discard {
-        store.discard(draft.id(), origin).await.map_err(failed)?;
-        return Ok(draft.id());
-    }
-    let mut fields = std::mem::take(&mut verdict.fields);
-    let vouching = Vouching {
-        shared,
-        store,
-        envelope: &envelope,
-        header: &header.below(&fields),
-        hashes: &hashes,
-    };
-    let leaving = vouching.leaving(source.account, evidence.as_ref()).await;
-    let leaving = leaving.map_err(failed)?;
-    fields.insert_str(0, &leaving.signatures);
-    fields.insert_str(0, &trace(&source, &envelope, &id, &date));
-    let is_report = is_for_reports(&source, &envelope) && !verdict.forged;
-    let report = received::copy(&draft, header.octets(), is_report).await;
-    let report = report.map_err(failed)?;
-    draft.prepend(fields.as_bytes()).map_err(failed)?;
-    let notices = match verdict.forged {
-        true => Vec::new(),
-        false => successes(store, source.config, &envelope, &header, draft.id())
-            .await
-            .map_err(failed)?,
-    };
-    let message = draft.seal().await.map_err(failed)?;
-    let tls = envelope.tls_demand(&header);
-    let acceptance = acceptance(&source, envelope, message, leaving, origin, &verdict, tls);
+    let finished = finish(shared, store, &source, &envelope, message, &checked, &date);
+    let Finished {
+        letter,
+        notices,
+        report,
+    } = finished.await.map_err(failed)?;
+    let acceptance = acceptance(&source, envelope, letter, origin, &checked.verdict);
     let accepted = store.accept_with(acceptance, notices).await;
-    let id = accepted.map_err(failed)?.id;
+    accepted.map_err(failed)?;
     if let Some(report) = report {
         tokio::spawn(received::keep(store.clone(), report));
     }
     Ok(id)
+}
+
+/// What the checks have found.
+struct Checked<'a> {
+    verdict: Verdict,
+    /// Of our own verification, if there was one.
+    evidence: Option<Evidence<'a>>,
+    /// Hashes of the body.
+    hashes: Vec<(DigestKind, Vec<u8>)>,
+}
+
+/// All checks, one after the other; each adds its verdict, and any of them may refuse. They see a submission complete.
+async fn check<'a>(
+    store: &Store,
+    source: &Source<'a>,
+    envelope: &Envelope,
+    message: &mut Message,
+    filters: &mut Filters<'_>,
+    date: &str,
+) -> Result<Checked<'a>, Reject> {
+    let mut verdict = Verdict::default();
+    if source.account.is_some() {
+        let id = message.draft.id().printed();
+        verdict.fields = missing_fields(&message.header, &id, &source.config.hostname, date);
+    }
+    let hashes = std::mem::take(&mut message.digests).finish();
+    let evidence = verify(source, message, &hashes, &mut verdict).await?;
+    greylist(store, source, envelope, evidence.as_ref()).await?;
+    filters.check(message, &mut verdict).await?;
+    Ok(Checked {
+        verdict,
+        evidence,
+        hashes,
+    })
+}
+
+/// A message with all its fields, and what is accepted or kept together with it.
+struct Finished {
+    letter: Letter,
+    /// Notices of success to the sender.
+    notices: Vec<Acceptance>,
+    /// A copy to be read as a report of others.
+    report: Option<Vec<u8>>,
+}
+
+/// A message as it is stored, and how its copies leave.
+struct Letter {
+    message: store::Sealed,
+    leaving: Leaving,
+    tls: TlsDemand,
+}
+
+/// Puts our fields on top: what the checks said, our signatures, the trace.
+async fn finish(
+    shared: &Shared,
+    store: &Store,
+    source: &Source<'_>,
+    envelope: &Envelope,
+    message: Message,
+    checked: &Checked<'_>,
+    date: &str,
+) -> store::Result<Finished> {
+    let Message {
+        mut draft, header, ..
+    } = message;
+    let vouching = Vouching {
+        shared,
+        store,
+        envelope,
+        header: &header.below(&checked.verdict.fields),
+        hashes: &checked.hashes,
+    };
+    let evidence = checked.evidence.as_ref();
+    let leaving = vouching.leaving(source.account, evidence).await?;
+    let forged = checked.verdict.forged;
+    let is_report = is_for_reports(source, envelope) && !forged;
+    let report = received::copy(&draft, header.octets(), is_report).await?;
+    let notices = match forged {
+        true => Vec::new(),
+        false => successes(store, source.config, envelope, &header, draft.id()).await?,
+    };
+    let trace = trace(source, envelope, &draft.id().printed(), date);
+    draft.prepend((trace + &leaving.signatures + &checked.verdict.fields).as_bytes())?;
+    let letter = Letter {
+        message: draft.seal().await?,
+        leaving,
+        tls: envelope.tls_demand(&header),
+    };
+    Ok(Finished {
+        letter,
+        notices,
+        report,
+    })
 }
 
 /// Our own verification, if the message is one that is verified.
@@ -178,7 +242,7 @@ fn failed(error: store::Error) -> Reject {
 
 fn trace(source: &Source<'_>, envelope: &Envelope, id: &str, date: &str) -> String {
     let recipient = envelope.only_recipient();
-    received(&Arrival {
+    trace::received(&Arrival {
         client: &envelope.client.name,
         address: source.address,
         protocol: Protocol {
@@ -217,12 +281,15 @@ fn printable(octets: &[u8]) -> String {
 fn acceptance(
     source: &Source<'_>,
     envelope: Envelope,
-    message: store::Sealed,
-    leaving: Leaving,
+    letter: Letter,
     origin: String,
     verdict: &Verdict,
-    tls: TlsDemand,
 ) -> Acceptance {
+    let Letter {
+        message,
+        leaving,
+        tls,
+    } = letter;
     let parameters = &envelope.parameters;
     Acceptance {
         envelope_id: parameters
