@@ -17,6 +17,7 @@ pub mod grammar;
 pub mod limits;
 pub mod message;
 pub mod milter;
+pub mod public_address;
 pub mod reject;
 pub mod relay;
 pub mod report;

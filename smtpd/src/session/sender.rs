@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::SmtpSession;
 use crate::envelope::Envelope;
+use crate::public_address::is_public;
 use crate::restrict::rate::{Limit, Unit};
 use crate::role::Role;
 use crate::verify::sender::Names;
-use crate::verify::{Peer, Verification, is_public};
+use crate::verify::{Peer, Verification};
 
 impl SmtpSession {
     /// Whether the sender has not sent too much lately.

@@ -27,11 +27,10 @@ mod reach;
 mod results;
 pub mod sender;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use message::{Evidence, Verification, Verified};
-pub use peer::{Peer, is_public};
+pub use peer::Peer;
 pub use results::is_forged;
 
 use crate::dns::Dns;
@@ -57,9 +56,4 @@ impl Verifier {
             lists: Lists::default(),
         }
     }
-}
-
-/// A machine on the other side, as the world knows it: what is mapped into IPv6 is IPv4.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }

@@ -1,7 +1,7 @@
-//! The machine on the other side of the connection: whether it is one of the world's, and whether its address has a name that
-//! leads back to it (iprev, RFC 8601 §3).
+//! The machine on the other side of the connection: whether its address has a name that leads back to it (iprev, RFC 8601 §3), and
+//! which lists name it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use daemon::config::Verify;
@@ -9,9 +9,9 @@ use mail_auth::{DnsError, Error, IprevOutput, IprevResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::Verifier;
 use super::lists::Listing;
 use super::lookup::Lookup;
-use super::{Verifier, canonical};
 
 /// What is being found out about a peer, once for all messages of its connection.
 pub struct Peer {
@@ -24,7 +24,7 @@ pub struct Peer {
 impl Peer {
     /// Begins to look.
     pub fn begin(verifier: &Arc<Verifier>, rules: &Verify, address: IpAddr) -> Arc<Peer> {
-        let address = canonical(address);
+        let address = address.to_canonical();
         let (found, iprev) = watch::channel(None);
         let (listed, listings) = watch::channel(None);
         let resolver = verifier.dns.authenticator();
@@ -90,57 +90,4 @@ impl Peer {
 /// What mail-auth says when a name server does not.
 pub(super) fn no_answer() -> Error {
     Error::Dns(DnsError::Resolver("no answer in time".into()))
-}
-
-/// Whether an address is one of the world's, of which the DNS can tell something: not of this machine, not of a private network
-/// (RFC 1918, RFC 4193, RFC 6598), not link-local.
-pub fn is_public(address: IpAddr) -> bool {
-    match canonical(address) {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    let is_shared = first == 100 && (64..128).contains(&second);
-    !(address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_unspecified()
-        || is_shared)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    !(address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unique_local()
-        || address.is_unicast_link_local())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_public;
-
-    #[test]
-    fn private_addresses_are_not_the_worlds() {
-        let private = [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.31.0.1",
-            "192.168.0.1",
-            "169.254.0.1",
-            "100.127.0.1",
-            "::1",
-            "fd00::1",
-            "fe80::1",
-            "::ffff:10.0.0.1",
-        ];
-        for text in private {
-            assert!(!is_public(text.parse().unwrap()), "{text}");
-        }
-        for text in ["198.51.100.1", "100.128.0.1", "172.32.0.1", "2001:db8::1"] {
-            assert!(is_public(text.parse().unwrap()), "{text}");
-        }
-    }
 }

@@ -6,7 +6,7 @@
 //! | `smart_host.rs` | routes of the configuration, logins |
 //! | `by_mx.rs` | from MX records to hosts that may be used |
 //! | `exchanger.rs` | MX, null MX, implicit MX, hosts that are ourselves |
-//! | `address.rs` | addresses of hosts: families, public and private, ours |
+//! | `address.rs` | addresses of hosts: families, ours |
 //! | `protection.rs` | DANE, MTA-STS or memory: what holds for a host |
 //! | `dane.rs`, `sts/` | the two policies |
 //! | `outcome.rs`, `ledger.rs` | what attempts found, for reports and for the next attempt |
@@ -39,7 +39,6 @@ use daemon::stop::Stop;
 use daemon::tls::{Connector, TlsError};
 use store::{Store, TlsDemand};
 
-use self::address::is_public;
 pub use self::failure::RouteFailure;
 pub use self::host::{HostRoute, Route};
 use self::host::{is_used, places};
@@ -48,6 +47,7 @@ use self::sts::{Means, Policies};
 use crate::dns::Dns;
 use crate::grammar::Host;
 use crate::limits::{STS_REFRESH_ROUND_SECONDS, TLS_COUNTS_SECONDS};
+use crate::public_address::is_public;
 use crate::relay::client::{Endpoint, HostSession, OpenFailure, Security, TlsStart};
 
 /// Finds routes. Cheap to clone.

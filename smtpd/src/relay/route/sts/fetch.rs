@@ -13,10 +13,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::super::address::{Addresses, addresses, is_public};
+use super::super::address::{Addresses, addresses};
 use super::super::host::places;
 use crate::dns::Dns;
 use crate::limits::{STS_FETCH_SECONDS_MAX, STS_POLICY_OCTETS_MAX};
+use crate::public_address::is_public;
 
 /// The port of HTTPS.
 pub(super) const HTTPS_PORT: u16 = 443;
