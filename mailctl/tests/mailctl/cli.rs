@@ -394,3 +394,24 @@ fn keys_are_made_published_and_take_turns_without_being_shown() {
     );
     assert!(!shown.out.contains("PRIVATE"));
 }
+
+#[test]
+fn a_store_that_another_version_has_open_is_refused_until_it_is_closed() {
+    let scratch = Scratch::with_domain();
+    // What a process of another version does: it says which, and holds a lock as long as it runs.
+    let path = scratch.path("data").join("locks").join("version");
+    std::fs::write(&path, "0.0.1-other").expect("a file");
+    let running = std::fs::File::open(&path).expect("a file");
+    running.lock_shared().expect("a lock");
+    let run = scratch.run(&["domain", "list"]);
+    assert_eq!(run.code, 6, "{}", run.err);
+    assert!(
+        run.err.contains("version 0.0.1-other") && run.err.contains("stop the running daemons"),
+        "{}",
+        run.err
+    );
+    drop(running);
+    assert_eq!(scratch.run(&["domain", "list"]).code, 0);
+    let version = std::fs::read_to_string(&path).expect("a file");
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+}
