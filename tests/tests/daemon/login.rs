@@ -64,6 +64,28 @@ fn scram_works_with_and_without_channel_binding() {
     );
 }
 
+/// GNU SASL's client binds a TLS 1.3 connection by its exporter (RFC 9266), which no client in Python can.
+#[test]
+fn gsasl_logs_in_with_the_exporter_of_tls_1_3() {
+    let server = Server::new().unwrap();
+    server.start(Daemon::Imapd).unwrap();
+    let port = Server::port(Listener::Imap).to_string();
+    let host = server.host().to_string();
+    let login = |password: &str| {
+        let client = ["--imap", "--starttls", "--x509-ca-file=", "--verbose"];
+        let who = ["--mechanism=SCRAM-SHA-256-PLUS", "-a", ALICE, "-z", ALICE];
+        let place = ["-p", password, &host, &port];
+        let arguments = [&client[..], &who, &place].concat();
+        client::run(server.scratch(), "gsasl", &arguments, b"")
+    };
+    let said = String::from_utf8(login(PASSWORD).unwrap()).unwrap();
+    // p=tls-exporter,
+    assert!(said.contains("\ncD10bHMtZXhwb3J0ZXIs"), "{said}");
+    assert!(said.contains("OK [CAPABILITY"), "{said}");
+    let failed = login("wrong").unwrap_err();
+    assert!(failed.contains("NO [AUTHENTICATIONFAILED]"), "{failed}");
+}
+
 #[test]
 fn a_login_is_one_line_of_the_log() {
     let server = server("");
