@@ -57,7 +57,7 @@ class Pennyblack:
     def __init__(self, scratch, programs):
         self.name = "pennyblack"
         self.key = "pennyblack"
-        self.programs = pathlib.Path(programs)
+        self.programs = pathlib.Path(programs).resolve()
         self.directory = pathlib.Path(scratch) / "pennyblack"
         self.config = self.directory / "pennyblack.toml"
         self.smtp_port, self.imap_port, self.pop3_port = process.free_ports(3)
