@@ -168,11 +168,11 @@ impl Store {
     }
 
     /// Reads a few rows in one transaction on the calling thread; see `reader`.
-    pub(crate) async fn read_briefly<T>(
+    pub(crate) fn read_briefly<T>(
         &self,
         closure: impl FnOnce(&rusqlite::Connection) -> Result<T>,
     ) -> Result<T> {
-        self.inner.readers.read_briefly(closure).await
+        self.inner.readers.read_briefly(closure)
     }
 
     /// Changes something; durable when it returns `Ok`.

@@ -58,17 +58,14 @@ impl Store {
     pub async fn resolve(&self, address: &Address) -> Result<Resolution> {
         let separator = &self.inner.options.subaddress_separator;
         self.read_briefly(|connection| Resolver::new(connection, separator).resolve(address))
-            .await
     }
 
     /// Where mail for `postmaster` without a domain goes (RFC 5321 §4.5.1): to that of the oldest domain.
     pub async fn resolve_postmaster(&self) -> Result<Resolution> {
         let sql = "SELECT name FROM domain ORDER BY id LIMIT 1";
-        let oldest: Option<String> = self
-            .read_briefly(|connection| {
-                Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?)
-            })
-            .await?;
+        let oldest: Option<String> = self.read_briefly(|connection| {
+            Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?)
+        })?;
         match oldest {
             Some(domain) => {
                 self.resolve(&Address::from_parts("postmaster", &domain)?)

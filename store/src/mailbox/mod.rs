@@ -181,7 +181,6 @@ impl Store {
         self.read_briefly(|connection| {
             find(connection, account, &name)?.ok_or(Error::NotFound("mailbox"))
         })
-        .await
     }
 
     /// The mailbox of that number.
@@ -191,6 +190,5 @@ impl Store {
         mailbox: MailboxId,
     ) -> Result<MailboxInfo> {
         self.read_briefly(|connection| info(connection, account, mailbox))
-            .await
     }
 }
