@@ -95,7 +95,7 @@ impl ImapSession {
         literal: Announced,
         out: &mut Output,
     ) -> Next {
-        let tag = match Request::parse(self.intake.gathered()) {
+        let tag = match Request::parse(self.intake.gathered(), self.dialect()) {
             Ok(request) => request.tag,
             Err(malformed) => return self.refuse(literal, malformed.into(), out),
         };
@@ -161,7 +161,7 @@ impl ImapSession {
         line: &[u8],
         out: &mut Output,
     ) -> Next {
-        match (Item::parse_next(line), announced(line)) {
+        match (Item::parse_next(line, self.dialect()), announced(line)) {
             (Ok(Some(item)), Some(literal)) => self.next_message(appending, item, literal, out),
             (Err(malformed), Some(literal)) => self.refuse(literal, malformed.into(), out),
             (parsed, _) => {

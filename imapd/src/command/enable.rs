@@ -12,7 +12,7 @@ impl ImapSession {
         // RFC 5161 §3.1: what is unknown, or cannot be enabled, is ignored.
         let condstore = names.iter().any(|name| name == "CONDSTORE");
         let mut enabled = Vec::new();
-        if condstore && !self.condstore {
+        if condstore && !self.enabled.condstore {
             enabled.push("CONDSTORE");
         }
         out.put(&Response::Enabled(enabled));
@@ -25,7 +25,7 @@ impl ImapSession {
     /// The client has used CONDSTORE. The first time in a selected mailbox, it is told the highest mod-sequence
     /// (RFC 7162 §3.1, "MUST send an untagged OK").
     pub(crate) fn enable_condstore(&mut self, out: &mut Output) {
-        if std::mem::replace(&mut self.condstore, true) {
+        if std::mem::replace(&mut self.enabled.condstore, true) {
             return;
         }
         if let Some(selected) = self.state.selected() {

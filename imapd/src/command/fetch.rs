@@ -23,11 +23,11 @@ impl ImapSession {
         fetch: Fetch,
         out: &mut Output,
     ) -> Outcome {
-        let plan = Plan::new(fetch, numbering == Numbering::Uid, self.condstore);
+        let plan = Plan::new(fetch, numbering == Numbering::Uid, self.enabled.condstore);
         if plan.enables_condstore() {
             self.enable_condstore(out);
         }
-        let (store, condstore) = (self.store(), self.condstore);
+        let (store, condstore) = (self.store(), self.enabled.condstore);
         let view = &mut self.selected()?.view;
         let positions = view.resolve(numbering, set)?;
         let reader = Reader {

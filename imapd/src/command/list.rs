@@ -109,11 +109,12 @@ impl ImapSession {
         if !extended && list.patterns.iter().all(String::is_empty) {
             // RFC 3501 §6.3.8: an empty name asks for the separator.
             let attributes = vec![Attribute::NoSelect];
-            out.put(&Response::List {
+            let root = Response::List {
                 attributes,
                 mailbox: String::new(),
                 child_info: Vec::new(),
-            });
+            };
+            self.say(&root, out);
             return Ok(Done::text("LIST completed"));
         }
         let tree = self.tree().await?;
@@ -134,17 +135,18 @@ impl ImapSession {
             } else {
                 Vec::new()
             };
-            out.put(&Response::List {
+            let line = Response::List {
                 attributes,
                 mailbox: listed.name.clone(),
                 child_info,
-            });
+            };
+            self.say(&line, out);
             let info = tree
                 .mailboxes
                 .get(&listed.name)
                 .filter(|info| listed.matched && !info.no_select);
             if let (Some(items), Some(info)) = (&returns.status, info) {
-                out.put(&self.status_response(info, items).await?);
+                self.say(&self.status_response(info, items).await?, out);
             }
             out.drain().await?;
         }
@@ -168,10 +170,11 @@ impl ImapSession {
             if !subscribed || info.is_none_or(|info| info.no_select) {
                 attributes.insert(0, Attribute::NoSelect);
             }
-            out.put(&Response::Lsub {
+            let line = Response::Lsub {
                 attributes,
                 mailbox: name,
-            });
+            };
+            self.say(&line, out);
         }
         Ok(Done::text("LSUB completed"))
     }

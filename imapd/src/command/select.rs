@@ -46,7 +46,7 @@ impl ImapSession {
         let view = View::new(user.account, &snapshot, read_only);
         tell_all(&view, snapshot.info.uid_next.value(), out);
         self.state = State::Selected(user, Box::new(Selected { view, changes }));
-        self.condstore |= condstore;
+        self.enabled.condstore |= condstore;
         Ok(match read_only {
             true => Done::code(Code::ReadOnly, "EXAMINE completed"),
             false => Done::code(Code::ReadWrite, "SELECT completed"),

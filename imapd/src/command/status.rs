@@ -27,7 +27,7 @@ impl ImapSession {
         if items.contains(&StatusItem::HighestModSeq) {
             self.enable_condstore(out);
         }
-        out.put(&self.status_response(&info, items).await?);
+        self.say(&self.status_response(&info, items).await?, out);
         Ok(Done::text("STATUS completed"))
     }
 

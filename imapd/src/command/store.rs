@@ -23,7 +23,7 @@ impl ImapSession {
         if command.unchanged_since.is_some() {
             self.enable_condstore(out);
         }
-        let (store, condstore) = (self.store(), self.condstore);
+        let (store, condstore) = (self.store(), self.enabled.condstore);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let change = flag_change(&command);

@@ -5,6 +5,7 @@
 
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::date::DateAndTime;
+use super::dialect::Dialect;
 use super::flag::Flag;
 use super::mailbox;
 use super::verb::Verb;
@@ -32,8 +33,8 @@ impl Start {
     ///
     /// `None` when the announced literal is not a message but the mailbox's name, which has to be gathered first, or
     /// when the command is not an APPEND.
-    pub fn parse(input: &[u8]) -> Option<Parsed<Self>> {
-        let mut cursor = Cursor::new(input);
+    pub fn parse(input: &[u8], dialect: Dialect) -> Option<Parsed<Self>> {
+        let mut cursor = Cursor::speaking(input, dialect);
         cursor.tag().ok()?;
         cursor.space().ok()?;
         let verb = Verb::parse(&mut cursor).ok()?;
@@ -55,12 +56,12 @@ impl Start {
 
 impl Item {
     /// Reads what follows a message: another one (RFC 3502), or nothing.
-    pub fn parse_next(input: &[u8]) -> Parsed<Option<Self>> {
-        let mut cursor = Cursor::new(input);
+    pub fn parse_next(input: &[u8], dialect: Dialect) -> Parsed<Option<Self>> {
+        let mut cursor = Cursor::speaking(input, dialect);
         if cursor.end().is_ok() {
             return Ok(None);
         }
-        let mut cursor = Cursor::new(input);
+        let mut cursor = Cursor::speaking(input, dialect);
         cursor.space()?;
         Self::parse(&mut cursor).map(Some)
     }
@@ -96,16 +97,19 @@ mod tests {
 
     #[test]
     fn the_announcement_of_a_message_is_told_from_that_of_a_name() {
-        assert_eq!(Start::parse(b"a APPEND {5}"), None);
-        assert_eq!(Start::parse(b"a LOGIN x {5}"), None);
-        let start = Start::parse(b"a APPEND {5}\r\ninbox (\\Seen) {310}")
+        assert_eq!(Start::parse(b"a APPEND {5}", Dialect::default()), None);
+        assert_eq!(Start::parse(b"a LOGIN x {5}", Dialect::default()), None);
+        let start = Start::parse(b"a APPEND {5}\r\ninbox (\\Seen) {310}", Dialect::default())
             .unwrap()
             .unwrap();
         assert_eq!(start.mailbox, "INBOX");
         assert_eq!(start.item.flags.len(), 1);
-        let start = Start::parse(b"a append saved-messages \"17-Jul-1996 02:44:25 -0700\" {3+}")
-            .unwrap()
-            .unwrap();
+        let start = Start::parse(
+            b"a append saved-messages \"17-Jul-1996 02:44:25 -0700\" {3+}",
+            Dialect::default(),
+        )
+        .unwrap()
+        .unwrap();
         assert!(start.item.date.is_some());
     }
 
@@ -117,22 +121,27 @@ mod tests {
             "a APPEND x ~{1}",
             "a APPEND x (a){1}",
         ] {
-            assert!(Start::parse(text.as_bytes()).unwrap().is_err(), "{text}");
+            assert!(
+                Start::parse(text.as_bytes(), Dialect::default())
+                    .unwrap()
+                    .is_err(),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn more_messages_may_follow() {
-        assert_eq!(Item::parse_next(b""), Ok(None));
+        assert_eq!(Item::parse_next(b"", Dialect::default()), Ok(None));
         assert_eq!(
-            Item::parse_next(b" (\\Seen) {4}")
+            Item::parse_next(b" (\\Seen) {4}", Dialect::default())
                 .unwrap()
                 .unwrap()
                 .flags
                 .len(),
             1
         );
-        assert!(Item::parse_next(b"x").is_err());
-        assert!(Item::parse_next(b" x").is_err());
+        assert!(Item::parse_next(b"x", Dialect::default()).is_err());
+        assert!(Item::parse_next(b" x", Dialect::default()).is_err());
     }
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use daemon::secret::Secret;
 
 use super::cursor::{Cursor, Malformed, Parsed};
+use super::dialect::Dialect;
 use super::fetch::Fetch;
 use super::list::List;
 use super::mailbox;
@@ -135,8 +136,8 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Reads tag and verb. An error is the lack of a tag: then the reply has none either.
-    pub fn parse(input: &'a [u8]) -> Parsed<Self> {
-        let mut cursor = Cursor::new(input);
+    pub fn parse(input: &'a [u8], dialect: Dialect) -> Parsed<Self> {
+        let mut cursor = Cursor::speaking(input, dialect);
         let tag = cursor.tag()?.to_owned();
         let verb = cursor.space().and_then(|()| Verb::parse(&mut cursor));
         Ok(Self {
@@ -363,7 +364,7 @@ fn parse_status(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 }
 
 fn parse_lsub(cursor: &mut Cursor<'_>) -> Parsed<Command> {
-    let reference = mailbox::decode(&cursor.astring("a reference name")?)?;
+    let reference = mailbox::parse_reference(cursor)?;
     cursor.space()?;
     Ok(Command::Lsub {
         reference,
@@ -377,7 +378,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parse(text: &str) -> Parsed<Command> {
-        let mut request = Request::parse(text.as_bytes())?;
+        let mut request = Request::parse(text.as_bytes(), Dialect::default())?;
         Command::parse(request.verb?, &mut request.arguments)
     }
 
@@ -436,8 +437,8 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
-        assert!(Request::parse(b"").is_err());
-        assert!(Request::parse(b"* NOOP").is_err());
+        assert!(Request::parse(b"", Dialect::default()).is_err());
+        assert!(Request::parse(b"* NOOP", Dialect::default()).is_err());
     }
 
     #[test]
@@ -448,17 +449,17 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(input in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(mut request) = Request::parse(&input) && let Ok(verb) = request.verb {
+            if let Ok(mut request) = Request::parse(&input, Dialect::default()) && let Ok(verb) = request.verb {
                 let _ = Command::parse(verb, &mut request.arguments);
             }
-            let _ = crate::grammar::append::Start::parse(&input);
-            let _ = crate::grammar::append::Item::parse_next(&input);
+            let _ = crate::grammar::append::Start::parse(&input, Dialect::default());
+            let _ = crate::grammar::append::Item::parse_next(&input, Dialect::default());
         }
 
         #[test]
         fn no_arguments_panic(verb in 0..Verb::ALL.len(), input in "[ ()\\[\\]{}\"\\\\*%:,.<>0-9a-zA-Z+&$\r\n-]{0,120}") {
             let text = format!("a {} {input}", Verb::ALL[verb].name());
-            let mut request = Request::parse(text.as_bytes()).unwrap();
+            let mut request = Request::parse(text.as_bytes(), Dialect::default()).unwrap();
             if let Ok(verb) = request.verb {
                 let _ = Command::parse(verb, &mut request.arguments);
             }

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::capability::Capability;
+use super::dialect::Dialect;
+
 /// Why a command could not be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Malformed {
@@ -32,6 +35,7 @@ pub type Parsed<T> = Result<T, Malformed>;
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
+    dialect: Dialect,
 }
 
 /// Whether `octet` is an ATOM-CHAR: any CHAR but atom-specials.
@@ -52,9 +56,27 @@ pub fn is_list_char(octet: u8) -> bool {
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts at the beginning of `input`.
+    /// Starts at the beginning of `input`, in the default dialect.
     pub fn new(input: &'a [u8]) -> Self {
-        Self { rest: input }
+        Self::speaking(input, Dialect::default())
+    }
+
+    /// Starts at the beginning of `input`.
+    pub fn speaking(input: &'a [u8], dialect: Dialect) -> Self {
+        Self {
+            rest: input,
+            dialect,
+        }
+    }
+
+    /// What is spoken.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether the client is offered `capability`, so that its syntax is to be read.
+    pub fn offers(&self, capability: Capability) -> bool {
+        self.dialect.offers(capability)
     }
 
     /// What has not been read yet.

@@ -55,7 +55,7 @@ impl List {
         } else {
             None
         };
-        let reference = mailbox::decode(&cursor.astring("a reference name")?)?;
+        let reference = mailbox::parse_reference(cursor)?;
         cursor.space()?;
         let patterns = parse_patterns(cursor)?;
         let returns =

@@ -5,6 +5,7 @@
 //! Whether a mailbox exists, or may be made, is not known here.
 
 use super::cursor::{Cursor, Malformed, Parsed, is_list_char};
+use super::dialect::Dialect;
 use super::{quote, utf7};
 
 /// The one spelling of INBOX.
@@ -15,23 +16,30 @@ pub const SEPARATOR: char = '/';
 /// Reads a mailbox name.
 pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let wire = cursor.astring("a mailbox name")?;
-    decode(&wire).map(canonical)
+    decode(&wire, cursor.dialect()).map(canonical)
 }
 
 /// Reads a mailbox pattern, in which `%` and `*` may stand unquoted.
 pub fn parse_pattern(cursor: &mut Cursor<'_>) -> Parsed<String> {
     match cursor.peek() {
-        Some(b'"' | b'{') => decode(&cursor.string("a mailbox pattern")?),
+        Some(b'"' | b'{') => decode(&cursor.string("a mailbox pattern")?, cursor.dialect()),
         _ => match cursor.take_while(is_list_char) {
             [] => Err(Malformed::Expected("a mailbox pattern")),
-            pattern => decode(pattern),
+            pattern => decode(pattern, cursor.dialect()),
         },
     }
 }
 
-/// From the wire. Octets above 127 are taken for UTF-8, which RFC 9051 §5.1 wants and RFC 3501 leaves undefined.
-pub fn decode(wire: &[u8]) -> Parsed<String> {
-    let decoded = if wire.is_ascii() {
+/// Reads a reference name, which may be empty.
+pub fn parse_reference(cursor: &mut Cursor<'_>) -> Parsed<String> {
+    let wire = cursor.astring("a reference name")?;
+    decode(&wire, cursor.dialect())
+}
+
+/// From the wire. Octets above 127 are taken for UTF-8 from every client: RFC 9051 §5.1 wants it and RFC 3501 leaves it undefined. To one
+/// that has enabled UTF-8, `&` is a letter like any other (RFC 6855 §3).
+fn decode(wire: &[u8], dialect: Dialect) -> Parsed<String> {
+    let decoded = if wire.is_ascii() && !dialect.utf8 {
         utf7::decode(wire)
     } else {
         std::str::from_utf8(wire)
@@ -39,7 +47,7 @@ pub fn decode(wire: &[u8]) -> Parsed<String> {
             .filter(|name| !name.contains(char::is_control))
             .map(str::to_owned)
     };
-    decoded.ok_or(Malformed::Expected("a mailbox name in modified UTF-7"))
+    decoded.ok_or(Malformed::Expected("a mailbox name in its encoding"))
 }
 
 /// The one spelling of INBOX (RFC 3501 §5.1).
@@ -62,8 +70,11 @@ fn is_inbox_or_below(name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
 }
 
-/// To the wire, for a client that reads modified UTF-7.
-pub fn encode(name: &str, into: &mut Vec<u8>) {
+/// To the wire.
+pub fn encode(name: &str, dialect: Dialect, into: &mut Vec<u8>) {
+    if dialect.utf8 {
+        return quote::utf8_astring(name, into);
+    }
     let mut wire = Vec::with_capacity(name.len());
     utf7::encode(name, &mut wire);
     quote::astring(&wire, into);

@@ -7,10 +7,12 @@
 //! This module does not know which commands are allowed in which state, nor what a mailbox holds.
 
 pub mod append;
+pub mod capability;
 pub mod code;
 pub mod command;
 pub mod cursor;
 pub mod date;
+pub mod dialect;
 pub mod encoded_word;
 pub mod fetch;
 pub mod fetch_line;

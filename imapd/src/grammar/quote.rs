@@ -25,11 +25,34 @@ pub fn astring(value: &[u8], into: &mut Vec<u8>) {
     }
 }
 
+/// Writes an astring in UTF-8, for a client that has enabled it (RFC 6855 §3, RFC 9051 §4.3): an atom or quoted where possible.
+pub fn utf8_astring(value: &str, into: &mut Vec<u8>) {
+    if value.is_ascii() {
+        astring(value.as_bytes(), into);
+    } else {
+        utf8_string(value, into);
+    }
+}
+
+/// Writes a string in UTF-8, for a client that has enabled it: quoted where possible.
+pub fn utf8_string(value: &str, into: &mut Vec<u8>) {
+    let is_torn = |octet| matches!(octet, b'\r' | b'\n' | 0);
+    if value.len() > QUOTED_OCTETS_MAX || value.bytes().any(is_torn) {
+        literal(value.as_bytes(), into);
+    } else {
+        quoted(value.as_bytes(), into);
+    }
+}
+
 /// Writes a string: quoted where possible.
 pub fn string(value: &[u8], into: &mut Vec<u8>) {
     if !fits_quotes(value) {
         return literal(value, into);
     }
+    quoted(value, into);
+}
+
+fn quoted(value: &[u8], into: &mut Vec<u8>) {
     into.push(b'"');
     for &octet in value {
         if matches!(octet, b'"' | b'\\') {

@@ -6,6 +6,7 @@
 use daemon::session::Encode;
 
 use super::code::{Code, encode_flags, encode_text};
+use super::dialect::Dialect;
 use super::flag::SystemFlag;
 use super::sequence::Ranges;
 use super::status::StatusItem;
@@ -148,10 +149,29 @@ pub enum Response {
     Esearch(Found),
 }
 
+/// A response in a client's dialect.
+#[derive(Debug, Clone, Copy)]
+pub struct Spoken<'a>(&'a Response, Dialect);
+
+impl Response {
+    /// The response in `dialect`.
+    pub fn spoken(&self, dialect: Dialect) -> Spoken<'_> {
+        Spoken(self, dialect)
+    }
+}
+
+/// In the default dialect: for responses that hold no mailbox's name.
 impl Encode for Response {
     fn encode(&self, into: &mut Vec<u8>) {
-        match self {
-            Self::Tagged {
+        self.spoken(Dialect::default()).encode(into);
+    }
+}
+
+impl Encode for Spoken<'_> {
+    fn encode(&self, into: &mut Vec<u8>) {
+        let Self(response, dialect) = *self;
+        match response {
+            Response::Tagged {
                 tag,
                 condition,
                 code,
@@ -160,19 +180,19 @@ impl Encode for Response {
                 into.extend_from_slice(tag.as_bytes());
                 encode_condition(condition.word(), code.as_ref(), text, into);
             }
-            Self::Untagged(condition, code, text) => {
+            Response::Untagged(condition, code, text) => {
                 into.push(b'*');
                 encode_condition(condition.word(), code.as_ref(), text, into);
             }
-            Self::Bye(code, text) => {
+            Response::Bye(code, text) => {
                 into.push(b'*');
                 encode_condition("BYE", code.as_ref(), text, into);
             }
-            Self::Continue(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
-            Self::Challenge(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
+            Response::Continue(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
+            Response::Challenge(text) => into.extend_from_slice(["+ ", text].concat().as_bytes()),
             other => {
                 into.extend_from_slice(b"* ");
-                other.encode_data(into);
+                other.encode_data(dialect, into);
             }
         }
         into.extend_from_slice(b"\r\n");
@@ -180,7 +200,7 @@ impl Encode for Response {
 }
 
 impl Response {
-    fn encode_data(&self, into: &mut Vec<u8>) {
+    fn encode_data(&self, dialect: Dialect, into: &mut Vec<u8>) {
         match self {
             Self::Capability(list) => {
                 into.extend_from_slice(["CAPABILITY ", list].concat().as_bytes())
@@ -200,14 +220,14 @@ impl Response {
                 mailbox,
                 child_info,
             } => {
-                encode_list("LIST", attributes, mailbox, into);
+                encode_list("LIST", attributes, mailbox, dialect, into);
                 encode_child_info(child_info, into);
             }
             Self::Lsub {
                 attributes,
                 mailbox,
-            } => encode_list("LSUB", attributes, mailbox, into),
-            Self::Status { mailbox, items } => encode_status(mailbox, items, into),
+            } => encode_list("LSUB", attributes, mailbox, dialect, into),
+            Self::Status { mailbox, items } => encode_status(mailbox, items, dialect, into),
             Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
             Self::Esearch(found) => encode_esearch(found, into),
             Self::Tagged { .. }
@@ -256,7 +276,13 @@ fn encode_id(fields: &[(&str, &str)], into: &mut Vec<u8>) {
     into.push(b')');
 }
 
-fn encode_list(word: &str, attributes: &[Attribute], name: &str, into: &mut Vec<u8>) {
+fn encode_list(
+    word: &str,
+    attributes: &[Attribute],
+    name: &str,
+    dialect: Dialect,
+    into: &mut Vec<u8>,
+) {
     into.extend_from_slice(word.as_bytes());
     into.push(b' ');
     encode_flags(
@@ -265,7 +291,7 @@ fn encode_list(word: &str, attributes: &[Attribute], name: &str, into: &mut Vec<
         into,
     );
     into.extend_from_slice(b" \"/\" ");
-    mailbox::encode(name, into);
+    mailbox::encode(name, dialect, into);
 }
 
 fn encode_child_info(options: &[&str], into: &mut Vec<u8>) {
@@ -282,9 +308,9 @@ fn encode_child_info(options: &[&str], into: &mut Vec<u8>) {
     into.extend_from_slice(b"))");
 }
 
-fn encode_status(name: &str, items: &[(StatusItem, u64)], into: &mut Vec<u8>) {
+fn encode_status(name: &str, items: &[(StatusItem, u64)], dialect: Dialect, into: &mut Vec<u8>) {
     into.extend_from_slice(b"STATUS ");
-    mailbox::encode(name, into);
+    mailbox::encode(name, dialect, into);
     into.extend_from_slice(b" (");
     for (position, (item, value)) in items.iter().enumerate() {
         if position > 0 {

@@ -1,45 +1,74 @@
 //! What the server says it can do: computed from configuration and state, in one place.
 //!
-//! Only what works whole is here: clients switch to an extension as soon as they see it.
+//! Only what works whole is here: clients switch to an extension as soon as they see it. What the operator hides is neither announced nor
+//! understood: see [`crate::grammar::dialect`].
 
 use daemon::sasl::{self, Mechanism};
 use daemon::service::Connection;
 use daemon::wire::TlsInfo;
 
-/// What does not depend on anything. `IMAP4rev1` stands first: some clients look nowhere else.
-const ALWAYS: [&str; 20] = [
-    "IMAP4rev1",
-    "LITERAL+",
-    "SASL-IR",
-    "ID",
-    "ENABLE",
-    "IDLE",
-    "NAMESPACE",
-    "CHILDREN",
-    "UNSELECT",
-    "UIDPLUS",
-    "MULTIAPPEND",
-    "MOVE",
-    "CONDSTORE",
-    "ESEARCH",
-    "WITHIN",
-    "LIST-EXTENDED",
-    "LIST-STATUS",
-    "STATUS=SIZE",
-    "SPECIAL-USE",
-    "CREATE-SPECIAL-USE",
+use crate::grammar::capability::{Capabilities, Capability};
+
+/// What this server has, whole.
+const WHOLE: &[Capability] = &[
+    Capability::Imap4Rev1,
+    Capability::LiteralPlus,
+    Capability::SaslIr,
+    Capability::Id,
+    Capability::Enable,
+    Capability::Idle,
+    Capability::Namespace,
+    Capability::Children,
+    Capability::Unselect,
+    Capability::UidPlus,
+    Capability::MultiAppend,
+    Capability::Move,
+    Capability::CondStore,
+    Capability::ESearch,
+    Capability::Within,
+    Capability::ListExtended,
+    Capability::ListStatus,
+    Capability::StatusSize,
+    Capability::SpecialUse,
+    Capability::CreateSpecialUse,
+    Capability::AppendLimit,
 ];
 
-/// The list, separated by spaces.
-pub fn capabilities(connection: &Connection, tls: Option<&TlsInfo>, logged_in: bool) -> String {
-    let config = &connection.config;
-    let mut list: Vec<String> = ALWAYS.iter().map(|&name| name.to_owned()).collect();
-    list.push(format!("APPENDLIMIT={}", config.limits.message_octets));
+/// What is offered where `hidden` names what is not.
+pub fn offered(hidden: &[String]) -> Capabilities {
+    let whole = WHOLE.iter().copied();
+    whole
+        .filter(|capability| !is_hidden(capability.name(), hidden))
+        .collect()
+}
+
+/// The list to be announced, separated by spaces.
+pub fn announced(
+    offered: Capabilities,
+    connection: &Connection,
+    tls: Option<&TlsInfo>,
+    logged_in: bool,
+) -> String {
+    let mut list: Vec<String> = offered
+        .iter()
+        .map(|capability| with_value(capability, connection))
+        .collect();
     if !logged_in {
-        list.extend(login_capabilities(connection, tls));
+        let login = login_capabilities(connection, tls).into_iter();
+        list.extend(
+            login.filter(|name| !is_hidden(name, &connection.config.imapd.hide_capabilities)),
+        );
     }
-    list.retain(|name| !is_hidden(name, &config.imapd.hide_capabilities));
     list.join(" ")
+}
+
+fn with_value(capability: Capability, connection: &Connection) -> String {
+    match capability {
+        Capability::AppendLimit => {
+            format!("APPENDLIMIT={}", connection.config.limits.message_octets)
+        }
+        other => other.name().to_owned(),
+    }
 }
 
 fn login_capabilities(connection: &Connection, tls: Option<&TlsInfo>) -> Vec<String> {
@@ -85,5 +114,13 @@ mod tests {
         assert!(is_hidden("AUTH=LOGIN", &hidden));
         assert!(!is_hidden("AUTH=PLAIN", &hidden));
         assert!(!is_hidden("IMAP4rev1", &hidden));
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_offered() {
+        let offered = offered(&["move".to_owned()]);
+        assert!(!offered.contains(Capability::Move));
+        assert!(offered.contains(Capability::Imap4Rev1));
+        assert!(offered.contains(Capability::UidPlus));
     }
 }

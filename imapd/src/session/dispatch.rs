@@ -10,6 +10,7 @@ use super::reject::{Refusal, Reject};
 use super::state::{Selected, State, User};
 use super::table::{Facts, Needs, Tells, facts};
 use super::{ImapSession, Mode};
+use crate::grammar::Malformed;
 use crate::grammar::code::Code;
 use crate::grammar::command::{Command, Request};
 use crate::grammar::response::{Condition, Response};
@@ -74,7 +75,7 @@ pub type Outcome = Result<Done, Reject>;
 impl ImapSession {
     /// Does a whole command.
     pub(super) async fn dispatch(&mut self, command: &[u8], out: &mut Output) -> Next {
-        let mut request = match Request::parse(command) {
+        let mut request = match Request::parse(command, self.dialect()) {
             Ok(request) => request,
             Err(malformed) => return self.answer_untagged(malformed, out),
         };
@@ -85,6 +86,12 @@ impl ImapSession {
     async fn obey(&mut self, request: &mut Request<'_>, out: &mut Output) -> Outcome {
         let verb = request.verb.clone()?;
         let facts = facts(verb);
+        if facts
+            .capability
+            .is_some_and(|capability| !self.offers(capability))
+        {
+            return Err(Malformed::UnknownCommand.into());
+        }
         self.gate(facts)?;
         let command = Command::parse(verb, &mut request.arguments)?;
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
@@ -216,7 +223,7 @@ impl ImapSession {
 
     /// Tells what the command allows to be told.
     pub(crate) fn tell(&mut self, facts: Facts, out: &mut Output) {
-        let condstore = self.condstore;
+        let condstore = self.enabled.condstore;
         if facts.tells == Tells::Nothing {
             return;
         }

@@ -30,8 +30,10 @@ use crate::command::append::Appending;
 use crate::command::authenticate::Dialogue;
 use crate::grammar::Malformed;
 use crate::grammar::append::Start;
+use crate::grammar::capability::{Capabilities, Capability};
 use crate::grammar::code::Code;
 use crate::grammar::command::Request;
+use crate::grammar::dialect::Dialect;
 use crate::grammar::fragment::Announced;
 use crate::grammar::response::{Condition, Response};
 use crate::limits;
@@ -51,6 +53,21 @@ pub enum Mode {
     },
 }
 
+/// What the client has enabled (RFC 5161), until it leaves or gives its login up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Enabled {
+    /// CONDSTORE, by ENABLE or by using it (RFC 7162 §3.1).
+    pub condstore: bool,
+    /// QRESYNC (RFC 7162 §3.2.3)
+    pub qresync: bool,
+    /// IMAP4rev2 (RFC 9051 §6.3.1)
+    pub rev2: bool,
+    /// UTF8=ACCEPT (RFC 6855 §3)
+    pub utf8: bool,
+    /// UIDONLY (RFC 9586 §3)
+    pub uid_only: bool,
+}
+
 /// One client's session.
 pub struct ImapSession {
     pub(crate) connection: Connection,
@@ -62,8 +79,10 @@ pub struct ImapSession {
     pub(crate) intake: Intake,
     /// Why the command being thrown away was refused.
     pub(crate) refusal: Option<Reject>,
-    /// The client has used CONDSTORE (RFC 7162 §3.1).
-    pub(crate) condstore: bool,
+    /// What the client is offered.
+    pub(crate) offered: Capabilities,
+    /// What the client has enabled.
+    pub(crate) enabled: Enabled,
     failures_in_a_row: u32,
     commands: u64,
     pub(crate) fetched: u64,
@@ -75,13 +94,14 @@ impl ImapSession {
     pub fn new(connection: Connection) -> Self {
         Self {
             tls: connection.tls.clone(),
+            offered: capability::offered(&connection.config.imapd.hide_capabilities),
             connection,
             state: State::NotAuthenticated,
             identity: None,
             mode: Mode::Command,
             intake: Intake::default(),
             refusal: None,
-            condstore: false,
+            enabled: Enabled::default(),
             failures_in_a_row: 0,
             commands: 0,
             fetched: 0,
@@ -90,11 +110,30 @@ impl ImapSession {
     }
 
     pub(crate) fn capabilities(&self) -> String {
-        capability::capabilities(
+        capability::announced(
+            self.offered,
             &self.connection,
             self.tls.as_ref(),
             self.state.user().is_some(),
         )
+    }
+
+    /// Whether the client is offered `capability`.
+    pub(crate) fn offers(&self, capability: Capability) -> bool {
+        self.offered.contains(capability)
+    }
+
+    /// What is spoken with the client at present.
+    pub(crate) fn dialect(&self) -> Dialect {
+        Dialect {
+            offered: self.offered,
+            utf8: self.enabled.utf8 || self.enabled.rev2,
+        }
+    }
+
+    /// Writes a response in the client's dialect: every one that holds a mailbox's name.
+    pub(crate) fn say(&self, response: &Response, out: &mut Output) {
+        out.put(&response.spoken(self.dialect()));
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -140,7 +179,7 @@ impl ImapSession {
 
     /// A line announced a literal: a message for APPEND, or an argument.
     async fn literal_announced(&mut self, literal: Announced, out: &mut Output) -> Next {
-        if let Some(start) = Start::parse(self.intake.gathered()) {
+        if let Some(start) = Start::parse(self.intake.gathered(), self.dialect()) {
             return match start {
                 Ok(start) => self.begin_append(start, literal, out).await,
                 Err(malformed) => self.refuse(literal, malformed.into(), out),
@@ -167,7 +206,7 @@ impl ImapSession {
             Step::Refused => {
                 let command = self.intake.take();
                 let reject = self.refusal.take().unwrap_or(Reject::CommandTooLarge);
-                match Request::parse(&command) {
+                match Request::parse(&command, self.dialect()) {
                     Ok(request) => self.answer(&request.tag, Err(reject), out),
                     Err(malformed) => self.answer_untagged(malformed, out),
                 }

@@ -1,5 +1,6 @@
 //! Facts about the commands, as data. The dispatcher enforces them; no command checks them by itself.
 
+use crate::grammar::capability::Capability;
 use crate::grammar::verb::Verb;
 
 /// In which states a command is allowed (RFC 3501 §6).
@@ -45,6 +46,8 @@ pub struct Facts {
     pub private: bool,
     /// It changes the selected mailbox, so that it needs one selected for writing.
     pub writes: bool,
+    /// What the client must be offered for the command to exist.
+    pub capability: Option<Capability>,
 }
 
 const ANYWHERE: Facts = Facts {
@@ -55,6 +58,7 @@ const ANYWHERE: Facts = Facts {
     uid: false,
     private: false,
     writes: false,
+    capability: None,
 };
 const LOGIN: Facts = Facts {
     needs: Needs::NotAuthenticated,
@@ -78,10 +82,21 @@ const BY_UID: Facts = Facts {
     ..MESSAGES
 };
 
+impl Facts {
+    /// These facts, of a command that belongs to an extension.
+    const fn of(self, capability: Capability) -> Self {
+        Self {
+            capability: Some(capability),
+            ..self
+        }
+    }
+}
+
 /// The table.
 pub fn facts(verb: Verb) -> Facts {
     match verb {
-        Verb::Capability | Verb::Id => ANYWHERE,
+        Verb::Capability => ANYWHERE,
+        Verb::Id => ANYWHERE.of(Capability::Id),
         Verb::Noop => Facts {
             asks: true,
             ..ANYWHERE
@@ -95,16 +110,19 @@ pub fn facts(verb: Verb) -> Facts {
             private: true,
             ..LOGIN
         },
-        Verb::Enable
-        | Verb::Create
-        | Verb::Delete
-        | Verb::Rename
-        | Verb::Subscribe
-        | Verb::Unsubscribe => MAILBOXES,
-        Verb::List | Verb::Lsub | Verb::Namespace | Verb::Append => MAILBOXES,
-        Verb::Status | Verb::Idle => Facts {
+        Verb::Enable => MAILBOXES.of(Capability::Enable),
+        Verb::Create | Verb::Delete | Verb::Rename | Verb::Subscribe | Verb::Unsubscribe => {
+            MAILBOXES
+        }
+        Verb::List | Verb::Lsub | Verb::Append => MAILBOXES,
+        Verb::Namespace => MAILBOXES.of(Capability::Namespace),
+        Verb::Status => Facts {
             asks: true,
             ..MAILBOXES
+        },
+        Verb::Idle => Facts {
+            asks: true,
+            ..MAILBOXES.of(Capability::Idle)
         },
         Verb::Select | Verb::Examine => Facts {
             tells: Tells::Nothing,
@@ -114,9 +132,13 @@ pub fn facts(verb: Verb) -> Facts {
             asks: true,
             ..MESSAGES
         },
-        Verb::Close | Verb::Unselect => Facts {
+        Verb::Close => Facts {
             tells: Tells::Nothing,
             ..MESSAGES
+        },
+        Verb::Unselect => Facts {
+            tells: Tells::Nothing,
+            ..MESSAGES.of(Capability::Unselect)
         },
         Verb::Expunge => Facts {
             writes: true,
@@ -143,7 +165,7 @@ pub fn facts(verb: Verb) -> Facts {
         Verb::Copy => MESSAGES,
         Verb::Move => Facts {
             writes: true,
-            ..MESSAGES
+            ..MESSAGES.of(Capability::Move)
         },
         Verb::UidSearch => Facts {
             asks: true,
@@ -154,9 +176,13 @@ pub fn facts(verb: Verb) -> Facts {
             ..BY_UID
         },
         Verb::UidCopy => BY_UID,
-        Verb::UidMove | Verb::UidExpunge => Facts {
+        Verb::UidMove => Facts {
             writes: true,
-            ..BY_UID
+            ..BY_UID.of(Capability::Move)
+        },
+        Verb::UidExpunge => Facts {
+            writes: true,
+            ..BY_UID.of(Capability::UidPlus)
         },
     }
 }

@@ -2,11 +2,12 @@
 #![no_main]
 
 use imapd::grammar::command::Request;
+use imapd::grammar::dialect::Dialect;
 use imapd::grammar::{Command, Cursor, SequenceSet, fragment};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    if let Ok(request) = Request::parse(input) {
+    if let Ok(request) = Request::parse(input, Dialect::default()) {
         assert!(
             !request.tag.is_empty() && request.tag.bytes().all(|octet| octet.is_ascii_graphic())
         );
