@@ -13,6 +13,8 @@ pub const COMMAND_OCTETS_MAX: u64 = 1024 * 1024;
 pub const DISCARD_OCTETS_MAX: u64 = 256 * 1024 * 1024;
 /// The same, before login.
 pub const DISCARD_OCTETS_BEFORE_LOGIN_MAX: u64 = 64 * 1024;
+/// Largest non-synchronising literal of a client that is offered LITERAL- (RFC 7888 §5).
+pub const LITERAL_MINUS_OCTETS_MAX: u64 = 4096;
 /// Commands that fail one after another before the connection ends.
 pub const FAILURES_IN_A_ROW_MAX: u32 = 50;
 /// Messages in one MULTIAPPEND.

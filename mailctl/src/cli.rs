@@ -271,6 +271,14 @@ pub enum Account {
     /// Further addresses of an account.
     #[command(subcommand)]
     Address(AccountAddress),
+    /// What the account's IMAP clients are not offered, though the server has it.
+    Capability {
+        /// Any of its addresses.
+        address: String,
+        /// What to do.
+        #[command(subcommand)]
+        command: AccountCapability,
+    },
     /// Remove an account with all its mail.
     Remove {
         /// Any of its addresses.
@@ -279,6 +287,23 @@ pub enum Account {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// `account capability`
+#[derive(Debug, Subcommand)]
+pub enum AccountCapability {
+    /// Hide a capability: from the next login on the server behaves as if it had never had it.
+    Hide {
+        /// Its name, such as QRESYNC.
+        name: String,
+    },
+    /// Offer it again.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// What is hidden from this account. What is hidden from all is in the configuration.
+    List,
 }
 
 /// `account address`

@@ -13,6 +13,7 @@ use store::{Draft, Timestamp};
 
 use super::store::split_flags;
 use crate::grammar::append::{Item, Start};
+use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::command::Request;
 use crate::grammar::fragment::{Announced, announced};
@@ -136,7 +137,7 @@ impl ImapSession {
             _ if appending.arrived.len() >= APPEND_MESSAGES_MAX => {
                 Some(Reject::Store(store::Error::Limit("messages in one APPEND")))
             }
-            _ => appending.failed.take(),
+            _ => appending.failed.take().or_else(|| self.unwanted(literal)),
         };
         if let Some(reject) = reject {
             return self.refuse(literal, reject, out);
@@ -192,6 +193,9 @@ impl ImapSession {
             other => other.into(),
         })?;
         self.appended += count;
+        if !self.offers(Capability::UidPlus) {
+            return Ok(Done::text("APPEND completed"));
+        }
         let uids = appended.uids.iter().map(|uid| uid.value()).collect();
         Ok(Done::code(
             Code::AppendUid {

@@ -11,7 +11,7 @@ use crate::grammar::response::Response;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::state::{State, User};
-use crate::session::{ImapSession, Mode};
+use crate::session::{ImapSession, Mode, capability};
 
 /// An AUTHENTICATE that waits for the client's next response.
 pub struct Dialogue {
@@ -25,7 +25,7 @@ impl ImapSession {
         let identity = auth
             .password(user, password, &self.connection.peer, self.tls.as_ref())
             .await;
-        self.logged_in(identity.map_err(Reject::Login)?)
+        self.logged_in(identity.map_err(Reject::Login)?).await
     }
 
     pub(crate) async fn authenticate(
@@ -72,12 +72,16 @@ impl ImapSession {
                 out.put(&Response::Challenge(STANDARD.encode(challenge)));
                 Ok(self.enter(Mode::Sasl(dialogue)))
             }
-            Step::Done(identity) => self.logged_in(identity),
+            Step::Done(identity) => self.logged_in(identity).await,
             Step::Failed(failure) => Err(Reject::Login(failure)),
         }
     }
 
-    fn logged_in(&mut self, identity: Identity) -> Outcome {
+    async fn logged_in(&mut self, identity: Identity) -> Outcome {
+        let hidden = self.store().hidden_capabilities(identity.account).await?;
+        self.offered = capability::offered(
+            &[&self.connection.config.imapd.hide_capabilities[..], &hidden].concat(),
+        );
         let user = User {
             account: identity.account,
             address: identity.address.to_string(),

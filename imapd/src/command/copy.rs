@@ -3,6 +3,7 @@
 use daemon::session::Output;
 use store::{Copied, Missing, Uid};
 
+use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::response::{Condition, Response};
 use crate::grammar::{Numbering, SequenceSet};
@@ -17,7 +18,7 @@ impl ImapSession {
         set: &SequenceSet,
         to: &str,
     ) -> Outcome {
-        let store = self.store();
+        let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let copied = store
@@ -25,6 +26,7 @@ impl ImapSession {
             .await
             .map_err(destination)?;
         Ok(match copy_uid(&copied) {
+            Some(_) if !uid_plus => Done::text("COPY completed"),
             Some(code) => Done::code(code, "COPY completed"),
             None => Done::text("COPY completed, no messages"),
         })
@@ -37,7 +39,7 @@ impl ImapSession {
         to: &str,
         out: &mut Output,
     ) -> Outcome {
-        let store = self.store();
+        let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let moved = store
@@ -45,7 +47,7 @@ impl ImapSession {
             .await
             .map_err(destination)?;
         // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
-        if let Some(code) = copy_uid(&moved) {
+        if let Some(code) = copy_uid(&moved).filter(|_| uid_plus) {
             out.put(&Response::Untagged(
                 Condition::Ok,
                 Some(code),

@@ -2,6 +2,7 @@
 
 use daemon::session::Output;
 
+use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::response::{Condition, Response};
 use crate::session::ImapSession;
@@ -10,7 +11,8 @@ use crate::session::dispatch::{Done, Outcome};
 impl ImapSession {
     pub(crate) fn enable(&mut self, names: &[String], out: &mut Output) -> Outcome {
         // RFC 5161 §3.1: what is unknown, or cannot be enabled, is ignored.
-        let condstore = names.iter().any(|name| name == "CONDSTORE");
+        let condstore =
+            self.offers(Capability::CondStore) && names.iter().any(|name| name == "CONDSTORE");
         let mut enabled = Vec::new();
         if condstore && !self.enabled.condstore {
             enabled.push("CONDSTORE");

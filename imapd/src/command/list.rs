@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use daemon::session::Output;
 use store::{MailboxInfo, SpecialUse};
 
+use crate::grammar::capability::Capability;
 use crate::grammar::list::{List, Selection};
 use crate::grammar::mailbox::{Pattern, SEPARATOR};
 use crate::grammar::response::{Attribute, Response};
@@ -103,6 +104,20 @@ struct Listed {
 }
 
 impl ImapSession {
+    /// What the client may know of a mailbox: attributes of an extension that it is not offered are left out.
+    fn known_attributes(&self, mut attributes: Vec<Attribute>) -> Vec<Attribute> {
+        let (children, uses) = (
+            self.offers(Capability::Children) || self.offers(Capability::ListExtended),
+            self.offers(Capability::SpecialUse),
+        );
+        attributes.retain(|attribute| match attribute {
+            Attribute::HasChildren | Attribute::HasNoChildren => children,
+            Attribute::Use(_) => uses,
+            _ => true,
+        });
+        attributes
+    }
+
     pub(crate) async fn list(&mut self, list: &List, out: &mut Output) -> Outcome {
         let extended =
             list.selection.is_some() || list.returns.is_some() || list.patterns.len() > 1;
@@ -129,7 +144,7 @@ impl ImapSession {
         }
         for listed in choose(&tree, selection, &patterns(&list.reference, &list.patterns)) {
             let tell_subscribed = returns.subscribed || selection.subscribed;
-            let attributes = tree.attributes(&listed.name, tell_subscribed);
+            let attributes = self.known_attributes(tree.attributes(&listed.name, tell_subscribed));
             let child_info = if listed.child_info {
                 vec![base_option(selection)]
             } else {
@@ -162,7 +177,7 @@ impl ImapSession {
         let tree = self.tree().await?;
         let pattern = Pattern::new(reference, pattern);
         for (name, subscribed) in choose_subscribed(&tree, &pattern) {
-            let mut attributes = tree.attributes(&name, false);
+            let mut attributes = self.known_attributes(tree.attributes(&name, false));
             attributes.retain(|attribute| {
                 !matches!(attribute, Attribute::NonExistent | Attribute::NoSelect)
             });

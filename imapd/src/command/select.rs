@@ -3,6 +3,7 @@
 use daemon::session::Output;
 use store::{Flags, SnapshotMode};
 
+use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::response::{Condition, Response};
 use crate::session::ImapSession;
@@ -45,6 +46,13 @@ impl ImapSession {
         let snapshot = store.snapshot(user.account, info.id, mode).await?;
         let view = View::new(user.account, &snapshot, read_only);
         tell_all(&view, snapshot.info.uid_next.value(), out);
+        if self.offers(Capability::CondStore) {
+            tell_code(
+                Code::HighestModSeq(view.modseq().0),
+                "Highest mod-sequence",
+                out,
+            );
+        }
         self.state = State::Selected(user, Box::new(Selected { view, changes }));
         self.enabled.condstore |= condstore;
         Ok(match read_only {
@@ -58,21 +66,25 @@ fn tell_all(view: &View, uid_next: u32, out: &mut Output) {
     view.tell_flag_names(out);
     out.put(&Response::Exists(view.exists()));
     out.put(&Response::Recent(view.recent()));
-    let mut ok = |code, text: &str| {
-        out.put(&Response::Untagged(
-            Condition::Ok,
-            Some(code),
-            text.to_owned(),
-        ))
-    };
     let unseen = view
         .rows()
         .iter()
         .position(|row| !row.flags.contains(Flags::SEEN));
     if let Some(number) = unseen.and_then(|position| u32::try_from(position + 1).ok()) {
-        ok(Code::Unseen(number), "First unseen message");
+        tell_code(Code::Unseen(number), "First unseen message", out);
     }
-    ok(Code::UidValidity(view.uid_validity.0), "UIDs are valid");
-    ok(Code::UidNext(uid_next), "Next UID");
-    ok(Code::HighestModSeq(view.modseq().0), "Highest mod-sequence");
+    tell_code(
+        Code::UidValidity(view.uid_validity.0),
+        "UIDs are valid",
+        out,
+    );
+    tell_code(Code::UidNext(uid_next), "Next UID", out);
+}
+
+fn tell_code(code: Code, text: &str, out: &mut Output) {
+    out.put(&Response::Untagged(
+        Condition::Ok,
+        Some(code),
+        text.to_owned(),
+    ));
 }

@@ -3,6 +3,7 @@
 //! A message to be appended is a literal that is never gathered: the session reads the line that announces it with
 //! [`Start`] or [`Item`], and then sends its octets to the store as they come.
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::date::DateAndTime;
 use super::dialect::Dialect;
@@ -62,6 +63,9 @@ impl Item {
             return Ok(None);
         }
         let mut cursor = Cursor::speaking(input, dialect);
+        if !cursor.offers(Capability::MultiAppend) {
+            return Err(Malformed::Expected("the end of the command"));
+        }
         cursor.space()?;
         Self::parse(&mut cursor).map(Some)
     }

@@ -83,6 +83,47 @@ capabilities! {
     Unauthenticate = "UNAUTHENTICATE",
 }
 
+/// Extensions that are a part of IMAP4rev2 (RFC 9051, Appendix E): a client that has enabled it may use them whether
+/// they are announced or not. LIST with several patterns is not one (Appendix C), and LIST-EXTENDED stands for the rest.
+const PART_OF_REV2: [Capability; 16] = [
+    Capability::LiteralMinus,
+    Capability::SaslIr,
+    Capability::Enable,
+    Capability::Idle,
+    Capability::Namespace,
+    Capability::Children,
+    Capability::Unselect,
+    Capability::UidPlus,
+    Capability::Move,
+    Capability::ESearch,
+    Capability::SearchRes,
+    Capability::ListExtended,
+    Capability::ListStatus,
+    Capability::StatusSize,
+    Capability::SpecialUse,
+    Capability::Imap4Rev2,
+];
+
+/// What needs something else: where that is hidden, it cannot be offered either.
+const NEEDS: [(Capability, Capability); 16] = [
+    (Capability::QResync, Capability::CondStore),
+    (Capability::QResync, Capability::Enable),
+    (Capability::Utf8Accept, Capability::Enable),
+    (Capability::UidOnly, Capability::Enable),
+    (Capability::Imap4Rev2, Capability::Enable),
+    (Capability::ListStatus, Capability::ListExtended),
+    (Capability::ListMyRights, Capability::ListExtended),
+    (Capability::ListMyRights, Capability::Acl),
+    (Capability::ListMetadata, Capability::ListExtended),
+    (Capability::ListMetadata, Capability::Metadata),
+    (Capability::Rights, Capability::Acl),
+    (Capability::SortDisplay, Capability::Sort),
+    (Capability::ESort, Capability::Sort),
+    (Capability::ContextSearch, Capability::ESearch),
+    (Capability::ContextSort, Capability::ESort),
+    (Capability::MultiSearch, Capability::ESearch),
+];
+
 /// A set of capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities(u128);
@@ -93,6 +134,20 @@ impl Capabilities {
     /// Every one that has a name here.
     pub const ALL: Self = Self((1 << Capability::ALL.len()) - 1);
 
+    /// What a client that has enabled IMAP4rev2 may use, announced or not.
+    pub fn part_of_rev2() -> Self {
+        PART_OF_REV2.into_iter().collect()
+    }
+
+    /// The set without what needs something that is not in it.
+    pub fn self_sufficient(self) -> Self {
+        // Once for each step of the longest chain of needs.
+        (0..2).fold(self, |set, _| {
+            let lacking = NEEDS.iter().filter(|(_, needed)| !set.contains(*needed));
+            lacking.fold(set, |set, (needy, _)| set.without(*needy))
+        })
+    }
+
     /// Whether `capability` is in the set.
     pub fn contains(self, capability: Capability) -> bool {
         self.0 >> capability as u32 & 1 == 1
@@ -101,6 +156,11 @@ impl Capabilities {
     /// The set without `capability`.
     pub fn without(self, capability: Capability) -> Self {
         Self(self.0 & !(1 << capability as u32))
+    }
+
+    /// The set with those of `others` too.
+    pub const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     /// Those in the set, in the order in which they are announced.
@@ -131,5 +191,23 @@ mod tests {
         assert!(!set.without(Capability::Move).contains(Capability::Move));
         assert_eq!(Capabilities::ALL.iter().count(), Capability::ALL.len());
         assert_eq!(Capabilities::NONE.iter().count(), 0);
+    }
+
+    #[test]
+    fn what_needs_something_hidden_is_hidden_too() {
+        let set = Capabilities::ALL
+            .without(Capability::Enable)
+            .without(Capability::Sort)
+            .self_sufficient();
+        for gone in [
+            Capability::QResync,
+            Capability::Imap4Rev2,
+            Capability::ESort,
+            Capability::ContextSort,
+        ] {
+            assert!(!set.contains(gone), "{}", gone.name());
+        }
+        assert!(set.contains(Capability::CondStore));
+        assert_eq!(Capabilities::ALL.self_sufficient(), Capabilities::ALL);
     }
 }

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use daemon::secret::Secret;
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::dialect::Dialect;
 use super::fetch::Fetch;
@@ -238,7 +239,7 @@ fn parse_set_and<T>(
 
 fn parse_authenticate(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     let mechanism = cursor.keyword("a mechanism")?;
-    let initial = if cursor.peek() == Some(b' ') {
+    let initial = if cursor.offers(Capability::SaslIr) && cursor.peek() == Some(b' ') {
         cursor.space()?;
         let text = cursor.take_while(|octet| octet != b' ');
         // RFC 4959 §3: "=" is the empty initial response.
@@ -299,10 +300,12 @@ fn parse_select(cursor: &mut Cursor<'_>) -> Parsed<(String, bool)> {
         return Ok((mailbox, false));
     }
     // Spaces were read by the look for the end.
-    cursor.list(|cursor| match cursor.eat_word("CONDSTORE") {
-        true => Ok(()),
-        false => Err(Malformed::Expected("a known parameter")),
-    })?;
+    cursor.list(
+        |cursor| match cursor.eat_word_of(Capability::CondStore, "CONDSTORE") {
+            true => Ok(()),
+            false => Err(Malformed::Expected("a known parameter")),
+        },
+    )?;
     Ok((mailbox, true))
 }
 
@@ -320,7 +323,7 @@ fn parse_create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
     }
     let mut uses = Vec::new();
     cursor.list(|cursor| {
-        if !cursor.eat_word("USE") {
+        if !cursor.eat_word_of(Capability::CreateSpecialUse, "USE") {
             return Err(Malformed::Expected("the parameter USE"));
         }
         cursor.space()?;

@@ -79,6 +79,11 @@ impl<'a> Cursor<'a> {
         self.dialect.offers(capability)
     }
 
+    /// Reads `word` if it is next and the client is offered the extension that it belongs to.
+    pub fn eat_word_of(&mut self, capability: Capability, word: &str) -> bool {
+        self.offers(capability) && self.eat_word(word)
+    }
+
     /// What has not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest

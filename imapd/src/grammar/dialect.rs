@@ -12,6 +12,8 @@ pub struct Dialect {
     pub offered: Capabilities,
     /// Names and texts are UTF-8 (RFC 6855 §3, RFC 9051 §5.1); otherwise names are in modified UTF-7 and all else is US-ASCII.
     pub utf8: bool,
+    /// IMAP4rev2 is spoken (RFC 9051 §6.3.1).
+    pub rev2: bool,
 }
 
 impl Dialect {
@@ -27,6 +29,7 @@ impl Default for Dialect {
         Self {
             offered: Capabilities::ALL,
             utf8: false,
+            rev2: false,
         }
     }
 }

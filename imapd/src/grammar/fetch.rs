@@ -2,6 +2,7 @@
 //!
 //! Macros are expanded here. Whether a message has the part that a section names is not known here.
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::quote;
 
@@ -150,7 +151,7 @@ fn parse_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
 
 fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<u64> {
     let modifiers = cursor.list(|cursor| {
-        if !cursor.eat_word("CHANGEDSINCE") {
+        if !cursor.eat_word_of(Capability::CondStore, "CHANGEDSINCE") {
             return Err(Malformed::Expected("the modifier CHANGEDSINCE"));
         }
         cursor.space()?;
@@ -186,7 +187,7 @@ fn parse_item(cursor: &mut Cursor<'_>) -> Parsed<Item> {
         b"RFC822.SIZE" => Ok(Item::Size),
         b"ENVELOPE" => Ok(Item::Envelope),
         b"BODYSTRUCTURE" => Ok(Item::BodyStructure),
-        b"MODSEQ" => Ok(Item::ModSeq),
+        b"MODSEQ" if cursor.offers(Capability::CondStore) => Ok(Item::ModSeq),
         b"RFC822" => old(SectionText::Whole, false, Spelling::Rfc822),
         b"RFC822.HEADER" => old(SectionText::Header, true, Spelling::Rfc822Header),
         b"RFC822.TEXT" => old(SectionText::Text, false, Spelling::Rfc822Text),

@@ -1,5 +1,6 @@
 //! LIST with its selection and return options (RFC 3501 §6.3.8, RFC 5258, RFC 5819, RFC 6154 §5).
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::mailbox;
 use super::status::StatusItem;
@@ -47,7 +48,7 @@ pub struct List {
 impl List {
     /// Reads everything after `LIST SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let selection = if cursor.peek() == Some(b'(') {
+        let selection = if cursor.offers(Capability::ListExtended) && cursor.peek() == Some(b'(') {
             let selection = parse_selection(cursor)?;
             // Some examples of RFC 5819 have no space here.
             while cursor.eat(b' ') {}
@@ -61,7 +62,7 @@ impl List {
         let returns =
             if cursor.peek() == Some(b' ') && cursor.rest().iter().any(|&octet| octet != b' ') {
                 cursor.space()?;
-                if !cursor.eat_word("RETURN") {
+                if !cursor.eat_word_of(Capability::ListExtended, "RETURN") {
                     return Err(Malformed::Expected("RETURN"));
                 }
                 cursor.space()?;
@@ -79,7 +80,7 @@ impl List {
 }
 
 fn parse_patterns(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
-    if cursor.peek() != Some(b'(') {
+    if !cursor.offers(Capability::ListExtended) || cursor.peek() != Some(b'(') {
         return Ok(vec![mailbox::parse_pattern(cursor)?]);
     }
     let patterns = cursor.list(mailbox::parse_pattern)?;
@@ -99,7 +100,7 @@ fn parse_selection(cursor: &mut Cursor<'_>) -> Parsed<Selection> {
             _ if count > OPTIONS_MAX => return Err(Malformed::TooMany("selection options")),
             "SUBSCRIBED" => selection.subscribed = true,
             "RECURSIVEMATCH" => selection.recursive_match = true,
-            "SPECIAL-USE" => selection.special_use = true,
+            "SPECIAL-USE" if cursor.offers(Capability::SpecialUse) => selection.special_use = true,
             // RFC 5258 §3.1: there are no remote mailboxes here, so the option changes nothing.
             "REMOTE" => {}
             _ => return Err(Malformed::Expected("a known selection option")),
@@ -123,8 +124,8 @@ fn parse_returns(cursor: &mut Cursor<'_>) -> Parsed<Returns> {
             "SUBSCRIBED" => returns.subscribed = true,
             "CHILDREN" => returns.children = true,
             // RFC 6154 §5: special-use attributes are told in every LIST, asked for or not.
-            "SPECIAL-USE" => {}
-            "STATUS" => {
+            "SPECIAL-USE" if cursor.offers(Capability::SpecialUse) => {}
+            "STATUS" if cursor.offers(Capability::ListStatus) => {
                 cursor.space()?;
                 returns.status = Some(StatusItem::parse_list(cursor)?);
             }

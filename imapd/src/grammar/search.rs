@@ -3,6 +3,7 @@
 //! Keys become a tree whose depth and size are bounded, so that every walk over it may recurse.
 //! Strings become text at once: US-ASCII and UTF-8 are the charsets; another one is [`Malformed::Charset`].
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::date::Day;
 use super::flag::{SystemFlag, parse_keyword};
@@ -89,7 +90,7 @@ pub struct Search {
 impl Search {
     /// Reads everything after `SEARCH SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let returns = if cursor.eat_word("RETURN") {
+        let returns = if cursor.eat_word_of(Capability::ESearch, "RETURN") {
             cursor.space()?;
             let returns = parse_returns(cursor)?;
             cursor.space()?;
@@ -219,11 +220,15 @@ impl KeyReader<'_, '_> {
             "SENTBEFORE" => Day::parse(self.cursor).map(Key::SentBefore),
             "SENTON" => Day::parse(self.cursor).map(Key::SentOn),
             "SENTSINCE" => Day::parse(self.cursor).map(Key::SentSince),
-            "OLDER" => self.cursor.nz_number().map(Key::Older),
-            "YOUNGER" => self.cursor.nz_number().map(Key::Younger),
+            "OLDER" if self.cursor.offers(Capability::Within) => {
+                self.cursor.nz_number().map(Key::Older)
+            }
+            "YOUNGER" if self.cursor.offers(Capability::Within) => {
+                self.cursor.nz_number().map(Key::Younger)
+            }
             "LARGER" => self.cursor.number64().map(Key::Larger),
             "SMALLER" => self.cursor.number64().map(Key::Smaller),
-            "MODSEQ" => self.mod_seq(),
+            "MODSEQ" if self.cursor.offers(Capability::CondStore) => self.mod_seq(),
             "BCC" | "CC" | "FROM" | "SUBJECT" | "TO" => {
                 self.text().map(|text| Key::Header(name.to_owned(), text))
             }

@@ -1,5 +1,6 @@
 //! STATUS data items (RFC 3501 §6.3.10, RFC 7162 §3.1.7, RFC 8438, RFC 7889 §3.1).
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 
 /// Most items in one list; there are fewer kinds, but a client may repeat one.
@@ -56,6 +57,27 @@ impl StatusItem {
         }
     }
 
+    /// Whether the item, or the extension that it belongs to, is there for the client.
+    fn is_offered(self, cursor: &Cursor<'_>) -> bool {
+        let any = |capabilities: &[Capability]| {
+            capabilities
+                .iter()
+                .any(|&capability| cursor.offers(capability))
+        };
+        match self {
+            Self::Size => any(&[Capability::StatusSize]),
+            Self::HighestModSeq => any(&[Capability::CondStore]),
+            Self::AppendLimit => any(&[Capability::AppendLimit]),
+            // DELETED belongs to IMAP4rev2 and to QUOTA=RES-MESSAGE, and is understood without either.
+            Self::Messages
+            | Self::Deleted
+            | Self::Recent
+            | Self::UidNext
+            | Self::UidValidity
+            | Self::Unseen => true,
+        }
+    }
+
     /// Reads `(MESSAGES UNSEEN)`.
     pub fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<Vec<Self>> {
         let mut count = 0;
@@ -67,7 +89,7 @@ impl StatusItem {
             let name = cursor.keyword("a status item")?;
             Self::ALL
                 .into_iter()
-                .find(|item| item.name() == name)
+                .find(|item| item.name() == name && item.is_offered(cursor))
                 .ok_or(Malformed::Expected("a status item"))
         })
     }

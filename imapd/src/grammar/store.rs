@@ -1,5 +1,6 @@
 //! The arguments of STORE (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::flag::Flag;
 
@@ -62,7 +63,7 @@ impl Store {
 
 fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<u64> {
     let modifiers = cursor.list(|cursor| {
-        if !cursor.eat_word("UNCHANGEDSINCE") {
+        if !cursor.eat_word_of(Capability::CondStore, "UNCHANGEDSINCE") {
             return Err(Malformed::Expected("the modifier UNCHANGEDSINCE"));
         }
         cursor.space()?;

@@ -13,6 +13,7 @@ use crate::grammar::capability::{Capabilities, Capability};
 const WHOLE: &[Capability] = &[
     Capability::Imap4Rev1,
     Capability::LiteralPlus,
+    Capability::LiteralMinus,
     Capability::SaslIr,
     Capability::Id,
     Capability::Enable,
@@ -35,11 +36,19 @@ const WHOLE: &[Capability] = &[
 ];
 
 /// What is offered where `hidden` names what is not.
+///
+/// RFC 7888 §6: a server has LITERAL+ or LITERAL-; ours has the first, and the second where that is hidden.
 pub fn offered(hidden: &[String]) -> Capabilities {
     let whole = WHOLE.iter().copied();
-    whole
+    let offered: Capabilities = whole
         .filter(|capability| !is_hidden(capability.name(), hidden))
-        .collect()
+        .collect();
+    let offered = offered.self_sufficient();
+    if offered.contains(Capability::LiteralPlus) {
+        offered.without(Capability::LiteralMinus)
+    } else {
+        offered
+    }
 }
 
 /// The list to be announced, separated by spaces.
@@ -122,5 +131,17 @@ mod tests {
         assert!(!offered.contains(Capability::Move));
         assert!(offered.contains(Capability::Imap4Rev1));
         assert!(offered.contains(Capability::UidPlus));
+    }
+
+    #[test]
+    fn one_of_the_two_literals_is_offered() {
+        let has = |hidden: &[&str]| {
+            let hidden: Vec<String> = hidden.iter().map(|&name| name.to_owned()).collect();
+            let offered = offered(&hidden);
+            [Capability::LiteralPlus, Capability::LiteralMinus].map(|one| offered.contains(one))
+        };
+        assert_eq!(has(&[]), [true, false]);
+        assert_eq!(has(&["LITERAL+"]), [false, true]);
+        assert_eq!(has(&["LITERAL+", "LITERAL-"]), [false, false]);
     }
 }

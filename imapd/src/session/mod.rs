@@ -120,14 +120,20 @@ impl ImapSession {
 
     /// Whether the client is offered `capability`.
     pub(crate) fn offers(&self, capability: Capability) -> bool {
-        self.offered.contains(capability)
+        self.dialect().offers(capability)
     }
 
     /// What is spoken with the client at present.
     pub(crate) fn dialect(&self) -> Dialect {
+        let offered = if self.enabled.rev2 {
+            self.offered.with(Capabilities::part_of_rev2())
+        } else {
+            self.offered
+        };
         Dialect {
-            offered: self.offered,
+            offered,
             utf8: self.enabled.utf8 || self.enabled.rev2,
+            rev2: self.enabled.rev2,
         }
     }
 
@@ -179,6 +185,9 @@ impl ImapSession {
 
     /// A line announced a literal: a message for APPEND, or an argument.
     async fn literal_announced(&mut self, literal: Announced, out: &mut Output) -> Next {
+        if let Some(reject) = self.unwanted(literal) {
+            return self.refuse(literal, reject, out);
+        }
         if let Some(start) = Start::parse(self.intake.gathered(), self.dialect()) {
             return match start {
                 Ok(start) => self.begin_append(start, literal, out).await,
@@ -192,6 +201,20 @@ impl ImapSession {
             out.put(&Response::Continue("Go on"));
         }
         Next::Continue
+    }
+
+    /// Why a literal cannot be taken in the form in which it is announced: that form is LITERAL+'s, or up to a size
+    /// LITERAL-'s (RFC 7888 §4, §5). Its octets come all the same, and are read and thrown away.
+    pub(crate) fn unwanted(&self, literal: Announced) -> Option<Reject> {
+        if literal.synchronising || self.offers(Capability::LiteralPlus) {
+            None
+        } else if !self.offers(Capability::LiteralMinus) {
+            Some(Malformed::Expected("a synchronising literal").into())
+        } else if literal.octets > limits::LITERAL_MINUS_OCTETS_MAX {
+            Some(Reject::LiteralTooLarge)
+        } else {
+            None
+        }
     }
 
     /// Refuses the command being gathered, at a literal that it has announced.

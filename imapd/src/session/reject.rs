@@ -53,6 +53,9 @@ pub enum Reject {
     /// A command or literal larger than the limits.
     #[error("command is too large")]
     CommandTooLarge,
+    /// A non-synchronising literal larger than LITERAL- allows (RFC 7888 §5).
+    #[error("literal is too large to come unasked")]
+    LiteralTooLarge,
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -111,6 +114,11 @@ impl Reject {
                 condition: Condition::Bad,
                 code: Some(Code::Limit),
                 text: "Command is too large".to_owned(),
+            },
+            Self::LiteralTooLarge => Refusal {
+                condition: Condition::Bad,
+                code: Some(Code::TooBig),
+                text: "Literals above 4096 octets have to be asked for".to_owned(),
             },
             Self::Store(error) => store(error, session),
             Self::MailboxRemoved => no(Code::NonExistent, "Mailbox was removed"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use store::{Account, NewAccount, Quota};
 
 use super::confirm::confirm;
-use super::{address, credential, moment};
+use super::{address, capability, credential, moment};
 use crate::answer::{Answer, octets, or_dash};
 use crate::cli::{self, Bound, PasswordSource, QuotaLimits};
 use crate::fail::Outcome;
@@ -62,6 +62,7 @@ pub async fn run(command: cli::Account, office: &Office) -> Outcome<Answer> {
         Enable { address } => set_disabled(office, &address, false).await,
         Quota { address, quota } => set_quota(office, &address, quota).await,
         Address(command) => address::run(command, office).await,
+        Capability { address, command } => capability::run(&address, command, office).await,
         Remove { address, yes } => remove(office, &address, yes).await,
     }
 }

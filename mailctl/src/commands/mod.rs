@@ -7,6 +7,7 @@ mod account;
 mod address;
 mod alias;
 mod app_password;
+mod capability;
 mod check;
 mod config;
 mod confirm;

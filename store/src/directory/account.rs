@@ -157,7 +157,7 @@ impl Store {
         }
         self.write(move |tx| {
             mailbox::remove_all(tx, account)?;
-            for table in ["address", "credential", "subscription"] {
+            for table in ["address", "credential", "subscription", "hidden_capability"] {
                 tx.connection.execute(
                     &format!("DELETE FROM {table} WHERE account = ?1"),
                     [account],

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod alias;
+pub(crate) mod capability;
 pub(crate) mod credential;
 pub(crate) mod domain;
 pub(crate) mod resolve;
