@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
-use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Store, Uid};
+use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
 
 /// The difference between two moments of a mailbox.
 #[derive(Debug, Clone)]
@@ -15,6 +15,23 @@ pub struct Changes {
     pub changed: Vec<EntryState>,
     /// UIDs that were expunged, ascending; also of entries that came and went in between.
     pub vanished: Vec<Uid>,
+    /// All entries now, if they are in memory: one roll, that everybody who follows the mailbox may share.
+    pub entries: Option<Roll>,
+}
+
+/// What makes a later state of a mailbox out of an earlier one.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// Entries that came or changed, by UID.
+    pub(crate) changed: Vec<EntryState>,
+    /// UIDs that went, ascending.
+    pub(crate) vanished: Vec<Uid>,
+}
+
+impl Difference {
+    pub(crate) fn len(&self) -> usize {
+        self.changed.len() + self.vanished.len()
+    }
 }
 
 impl Store {
@@ -25,32 +42,30 @@ impl Store {
         mailbox: MailboxId,
         since: ModSeq,
     ) -> Result<Changes> {
+        let store = self.clone();
         self.read(move |connection| {
             let info = mailbox::info(connection, account, mailbox)?;
-            if info.highest_modseq <= since {
-                return Ok(Changes {
-                    info,
-                    changed: Vec::new(),
-                    vanished: Vec::new(),
-                });
-            }
-            let (changed, vanished) = changes_between(connection, &info, since)?;
+            let (difference, entries) = store.inner.remembered.follow(connection, &info, since)?;
             Ok(Changes {
                 info,
-                changed,
-                vanished,
+                changed: difference.changed.clone(),
+                vanished: difference.vanished.clone(),
+                entries,
             })
         })
         .await
     }
 }
 
-/// Entries that came or changed, and UIDs that went, later than `since` and up to now; both ascend.
+/// The difference between `since` and now.
 pub(crate) fn changes_between(
     connection: &Connection,
     info: &MailboxInfo,
     since: ModSeq,
-) -> Result<(Vec<EntryState>, Vec<Uid>)> {
+) -> Result<Difference> {
+    if info.highest_modseq <= since {
+        return Ok(Difference::default());
+    }
     let sql = format!("{STATE} INDEXED BY entry_modseq WHERE mailbox = ?1 AND modseq > ?2");
     let mut select = connection.prepare_cached(&sql)?;
     let mut changed: Vec<EntryState> = select
@@ -63,5 +78,5 @@ pub(crate) fn changes_between(
         .query_map(params![info.id, since], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     vanished.sort_unstable();
-    Ok((changed, vanished))
+    Ok(Difference { changed, vanished })
 }

@@ -39,6 +39,7 @@ mod piece;
 mod queue;
 mod reader;
 mod report;
+mod roll;
 mod schema;
 mod secret;
 mod snapshot;
@@ -85,6 +86,7 @@ pub use queue::{
 pub use report::day::Day;
 pub use report::dmarc_count::DmarcCount;
 pub use report::received::{KeptReport, ReceivedReport, ReportKind};
+pub use roll::Roll;
 pub use snapshot::{Snapshot, SnapshotMode};
 pub use timestamp::Timestamp;
 pub use transport::host_tls::{HostTls, TlsSeen};

@@ -4,21 +4,26 @@
 //! again and again. The entries last seen are kept in memory; when the mailbox has changed
 //! since, only the changes are read. That is exact: whatever changes an entry raises the
 //! mailbox's mod-sequence, and a mailbox's number is never used again.
+//!
+//! Sessions that follow a mailbox get its roll with the changes (`change.rs`), so that all of them share one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use crate::change::changes_between;
+use crate::change::{Difference, changes_between};
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
-use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Store, Uid};
+use crate::{AccountId, MailboxId, ModSeq, Result, Roll, Store, Uid};
 
-/// Entries that are kept in memory in all; each takes 24 octets.
-const REMEMBERED_ENTRIES_MAX: usize = 400_000;
+/// Entries that are kept in memory in all; each takes 13 octets, and 21 where keywords are used. The mailbox looked at last
+/// is kept whatever its size.
+const REMEMBERED_ENTRIES_MAX: usize = 2_000_000;
 /// Mailboxes whose entries are kept.
 const REMEMBERED_MAILBOXES_MAX: usize = 256;
+/// The last difference of a mailbox is kept for the sessions that follow it, if it is not larger.
+const REMEMBERED_DIFFERENCE_MAX: usize = 1000;
 
 /// A mailbox at one moment.
 #[derive(Debug, Clone)]
@@ -28,7 +33,7 @@ pub struct Snapshot {
     /// Entries from this UID on are `\Recent` to this session.
     pub recent_from: Uid,
     /// All entries, by UID.
-    pub entries: Arc<Vec<EntryState>>,
+    pub entries: Roll,
 }
 
 /// Does taking a snapshot claim the `\Recent` messages (SELECT) or not (EXAMINE)? RFC 3501 §2.3.2.
@@ -48,27 +53,71 @@ pub(crate) struct Remembered(Mutex<VecDeque<Known>>);
 struct Known {
     mailbox: MailboxId,
     modseq: ModSeq,
-    entries: Arc<Vec<EntryState>>,
+    entries: Roll,
+    /// How it came from an earlier mod-sequence to this one.
+    last: Option<(ModSeq, Arc<Difference>)>,
 }
 
 impl Remembered {
     fn recall(&self, mailbox: MailboxId) -> Option<Known> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = known.iter().position(|known| known.mailbox == mailbox)?;
-        known.remove(at)
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .iter()
+            .rev()
+            .find(|known| known.mailbox == mailbox)
+            .cloned()
     }
 
-    fn keep(&self, latest: Known) {
+    /// Keeps what is known now, and gives what is to be used: another reader may have kept the same before.
+    fn keep(&self, mut latest: Known) -> Known {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|known| known.mailbox != latest.mailbox);
-        known.push_back(latest);
+        if let Some(at) = known
+            .iter()
+            .position(|known| known.mailbox == latest.mailbox)
+            && let Some(before) = known.remove(at)
+        {
+            if before.modseq > latest.modseq {
+                known.push_back(before);
+                return latest;
+            }
+            if before.modseq == latest.modseq {
+                latest = before;
+            }
+        }
+        known.push_back(latest.clone());
         let mut entries: usize = known.iter().map(|known| known.entries.len()).sum();
-        while entries > REMEMBERED_ENTRIES_MAX || known.len() > REMEMBERED_MAILBOXES_MAX {
+        while known.len() > 1
+            && (entries > REMEMBERED_ENTRIES_MAX || known.len() > REMEMBERED_MAILBOXES_MAX)
+        {
             let Some(oldest) = known.pop_front() else {
-                return;
+                break;
             };
             entries -= oldest.entries.len();
         }
+        latest
+    }
+
+    /// What changed later than `since`, and all entries now if they are in memory.
+    pub(crate) fn follow(
+        &self,
+        connection: &Connection,
+        info: &MailboxInfo,
+        since: ModSeq,
+    ) -> Result<(Arc<Difference>, Option<Roll>)> {
+        let Some(known) = self
+            .recall(info.id)
+            .filter(|known| known.modseq <= info.highest_modseq)
+        else {
+            let difference = changes_between(connection, info, since)?;
+            return Ok((Arc::new(difference), None));
+        };
+        let known = self.keep(refresh(connection, info, known)?);
+        let difference = match known.last {
+            _ if since >= info.highest_modseq => Arc::default(),
+            Some((from, difference)) if from == since => difference,
+            _ => Arc::new(changes_between(connection, info, since)?),
+        };
+        Ok((difference, Some(known.entries)))
     }
 }
 
@@ -95,12 +144,11 @@ impl Store {
                 }
                 _ => read_all(connection, &info)?,
             };
-            let entries = Arc::clone(&known.entries);
-            remembered.keep(known);
+            let known = remembered.keep(known);
             Ok(Snapshot {
                 recent_from: claimed.unwrap_or(info.recent_from),
                 info,
-                entries,
+                entries: known.entries,
             })
         })
         .await
@@ -110,87 +158,77 @@ impl Store {
 fn read_all(connection: &Connection, info: &MailboxInfo) -> Result<Known> {
     let mut select =
         connection.prepare_cached(&format!("{STATE} WHERE mailbox = ?1 ORDER BY uid"))?;
-    let mut entries = Vec::with_capacity(info.messages as usize);
-    for state in select.query_map([info.id], state_from_row)? {
-        entries.push(state?);
-    }
+    let entries = select.query_map([info.id], state_from_row)?;
     Ok(Known {
         mailbox: info.id,
         modseq: info.highest_modseq,
-        entries: Arc::new(entries),
+        entries: entries.collect::<rusqlite::Result<_>>()?,
+        last: None,
     })
 }
 
-fn refresh(connection: &Connection, info: &MailboxInfo, known: Known) -> Result<Known> {
+fn refresh(connection: &Connection, info: &MailboxInfo, mut known: Known) -> Result<Known> {
     if known.modseq == info.highest_modseq {
         return Ok(known);
     }
-    let (changed, vanished) = changes_between(connection, info, known.modseq)?;
-    let entries = merge(&known.entries, &changed, &vanished);
-    Ok(Known {
-        mailbox: info.id,
-        modseq: info.highest_modseq,
-        entries: Arc::new(entries),
-    })
-}
-
-/// The entries after the changes. All three lists ascend by UID.
-fn merge(before: &[EntryState], changed: &[EntryState], vanished: &[Uid]) -> Vec<EntryState> {
-    let mut after = Vec::with_capacity(before.len() + changed.len());
-    let mut changed = changed.iter().copied().peekable();
-    for entry in before {
-        while let Some(earlier) = changed.next_if(|change| change.uid < entry.uid) {
-            after.push(earlier);
-        }
-        let entry = changed
-            .next_if(|change| change.uid == entry.uid)
-            .unwrap_or(*entry);
-        if vanished.binary_search(&entry.uid).is_err() {
-            after.push(entry);
-        }
-    }
-    after.extend(changed);
-    after
+    let difference = changes_between(connection, info, known.modseq)?;
+    known
+        .entries
+        .apply(&difference.changed, &difference.vanished);
+    known.last = (difference.len() <= REMEMBERED_DIFFERENCE_MAX)
+        .then(|| (known.modseq, Arc::new(difference)));
+    known.modseq = info.highest_modseq;
+    Ok(known)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Flags, Keywords};
+    use crate::{EntryState, Flags, Keywords};
 
-    fn entry(uid: u32, modseq: u64) -> EntryState {
-        let uid = Uid::new(uid).unwrap();
-        EntryState {
-            uid,
+    fn known(mailbox: i64, modseq: u64, entries: u32) -> Known {
+        let entry = |uid| EntryState {
+            uid: Uid::new(uid).unwrap(),
             modseq: ModSeq(modseq),
             flags: Flags::NONE,
             keywords: Keywords::NONE,
+        };
+        Known {
+            mailbox: MailboxId(mailbox),
+            modseq: ModSeq(modseq),
+            entries: (1..=entries).map(entry).collect(),
+            last: None,
         }
-    }
-
-    #[test]
-    fn changes_replace_add_and_remove() {
-        let before = [entry(1, 1), entry(3, 1), entry(5, 1)];
-        let after = merge(
-            &before,
-            &[entry(3, 2), entry(7, 3)],
-            &[Uid::new(5).unwrap(), Uid::new(6).unwrap()],
-        );
-        assert_eq!(after, [entry(1, 1), entry(3, 2), entry(7, 3)]);
     }
 
     #[test]
     fn what_is_kept_has_a_limit() {
         let remembered = Remembered::default();
         for number in 0..REMEMBERED_MAILBOXES_MAX as i64 + 5 {
-            let entries = Arc::new(vec![entry(1, 1)]);
-            remembered.keep(Known {
-                mailbox: MailboxId(number),
-                modseq: ModSeq(1),
-                entries,
-            });
+            remembered.keep(known(number, 1, 1));
         }
         assert!(remembered.recall(MailboxId(4)).is_none());
         assert!(remembered.recall(MailboxId(5)).is_some());
+    }
+
+    #[test]
+    fn the_mailbox_looked_at_last_is_kept_however_large() {
+        let remembered = Remembered::default();
+        remembered.keep(known(1, 1, 1));
+        remembered.keep(known(2, 1, REMEMBERED_ENTRIES_MAX as u32 + 1));
+        assert!(remembered.recall(MailboxId(1)).is_none());
+        assert!(remembered.recall(MailboxId(2)).is_some());
+    }
+
+    #[test]
+    fn what_is_newer_stays() {
+        let remembered = Remembered::default();
+        remembered.keep(known(1, 5, 2));
+        let older = remembered.keep(known(1, 4, 1));
+        assert_eq!(older.modseq, ModSeq(4));
+        assert_eq!(
+            remembered.recall(MailboxId(1)).map(|known| known.modseq),
+            Some(ModSeq(5))
+        );
     }
 }

@@ -60,7 +60,7 @@ impl ImapSession {
 fn number(view: &View, numbering: Numbering, position: usize) -> Option<u32> {
     match numbering {
         Numbering::Sequence => u32::try_from(position + 1).ok(),
-        Numbering::Uid => view.rows().uids().get(position).copied(),
+        Numbering::Uid => view.rows().uid(position),
     }
 }
 

@@ -1,7 +1,7 @@
 //! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.8, §3.2.11).
 
 use daemon::session::Output;
-use store::{Flags, SnapshotMode};
+use store::SnapshotMode;
 
 use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
@@ -66,10 +66,7 @@ fn tell_all(view: &View, uid_next: u32, out: &mut Output) {
     view.tell_flag_names(out);
     out.put(&Response::Exists(view.exists()));
     out.put(&Response::Recent(view.recent()));
-    let unseen = view
-        .rows()
-        .iter()
-        .position(|row| !row.flags.contains(Flags::SEEN));
+    let unseen = view.rows().first_unseen();
     if let Some(number) = unseen.and_then(|position| u32::try_from(position + 1).ok()) {
         tell_code(Code::Unseen(number), "First unseen message", out);
     }

@@ -145,7 +145,7 @@ fn compile(key: &Key, view: &View, now: i64) -> Test {
         ]),
         Key::Not(key) => Test::Not(Box::new(compile(key, view, now))),
         Key::Sequence(set) => Test::Number(set.resolve(view.exists())),
-        Key::Uid(set) => Test::Uid(set.resolve(view.rows().uids().last().copied().unwrap_or(0))),
+        Key::Uid(set) => Test::Uid(set.resolve(view.rows().last_uid().unwrap_or(0))),
         Key::Flag(flag) => Test::Flag(system_bit(*flag)),
         Key::Keyword(name) => keyword(name, view),
         Key::Recent => Test::Recent,

@@ -46,6 +46,8 @@ pub struct View {
     /// EXAMINE: nothing can be changed here.
     pub read_only: bool,
     rows: Rows,
+    /// What the rows are to become once the client has been told what is gone.
+    latest: Option<Rows>,
     keywords: Vec<String>,
     recent: Vec<(u32, u32)>,
     modseq: ModSeq,
@@ -64,10 +66,7 @@ impl View {
         } else {
             snapshot.info.uid_next.value() - 1
         };
-        let mut rows = Rows::with_capacity(snapshot.entries.len());
-        for entry in snapshot.entries.iter() {
-            rows.push(Row::from(entry));
-        }
+        let rows = Rows::from(&snapshot.entries);
         Self {
             account,
             mailbox: snapshot.info.id,
@@ -81,6 +80,7 @@ impl View {
             gone: BTreeSet::new(),
             changed: BTreeSet::new(),
             rows,
+            latest: None,
         }
     }
 
@@ -118,7 +118,7 @@ impl View {
 
     /// This session has claimed the messages from `first` on that have arrived so far: they are recent here alone.
     pub fn claim_recent(&mut self, first: u32) {
-        let Some(&last) = self.rows.uids().last() else {
+        let Some(last) = self.rows.last_uid() else {
             return;
         };
         match self.recent.last_mut() {
@@ -182,14 +182,13 @@ impl View {
         let positions = self.resolve(numbering, set)?;
         let uids = positions
             .into_iter()
-            .filter_map(|range| self.rows.uids().get(range))
-            .flatten();
-        Ok(uids.filter_map(|&uid| Uid::new(uid)).collect())
+            .flat_map(|range| self.rows.uids(range));
+        Ok(uids.filter_map(Uid::new).collect())
     }
 
     fn uid_positions(&self, set: &SequenceSet) -> Vec<Range<usize>> {
         // With no message, `*` is no number at all.
-        let Some(&last) = self.rows.uids().last() else {
+        let Some(last) = self.rows.last_uid() else {
             return Vec::new();
         };
         let ranges = set.resolve(last);
@@ -214,17 +213,38 @@ impl View {
     }
 
     /// Takes in what has changed in the store since [`Self::modseq`]. Nothing is told yet.
+    ///
+    /// Where nothing is gone that the client still has to be told, the rows are those of the store: they are shared with it
+    /// instead of being changed here as well.
     pub fn apply(&mut self, changes: &Changes) {
         self.take_info(&changes.info);
-        for state in &changes.changed {
-            self.take_state(state);
-        }
-        for uid in &changes.vanished {
-            let uid = uid.value();
-            if self.rows.position(uid).is_some() {
-                self.gone.insert(uid);
-                self.changed.remove(&uid);
+        self.expunged(changes.vanished.iter().map(|uid| uid.value()));
+        let shared = changes.entries.as_ref().map(Rows::from);
+        match shared {
+            Some(rows) if self.gone.is_empty() => {
+                for state in &changes.changed {
+                    self.note_difference(state);
+                }
+                self.rows = rows;
+                self.latest = None;
             }
+            latest => {
+                for state in &changes.changed {
+                    self.take_state(state);
+                }
+                self.latest = latest;
+            }
+        }
+    }
+
+    /// Remembers to tell a state that differs from what the client knows.
+    fn note_difference(&mut self, state: &EntryState) {
+        let row = Row::from(state);
+        let Some(position) = self.rows.position(row.uid) else {
+            return;
+        };
+        if position < self.exists_told && self.rows.at(position) != Some(row) {
+            self.changed.insert(row.uid);
         }
     }
 
@@ -237,14 +257,11 @@ impl View {
 
     fn take_state(&mut self, state: &EntryState) {
         let row = Row::from(state);
-        let Some(position) = self.rows.position(row.uid) else {
-            return self.rows.push(row);
-        };
-        if self.rows.at(position) != Some(row) {
-            self.rows.set(position, row);
-            if position < self.exists_told {
-                self.changed.insert(row.uid);
-            }
+        self.note_difference(state);
+        match self.rows.position(row.uid) {
+            None => self.rows.push(row),
+            Some(position) if self.rows.at(position) != Some(row) => self.rows.set(position, row),
+            Some(_) => {}
         }
     }
 
@@ -276,6 +293,8 @@ impl View {
     /// As long as this session's own changes follow without a gap, nobody else's lie between: the store need not be
     /// asked for them again.
     fn learn(&mut self, stored: &Stored) {
+        // From here on the rows may know more.
+        self.latest = None;
         if stored.keywords.len() > self.keywords.len() {
             self.keywords.clone_from(&stored.keywords);
         }
@@ -305,6 +324,7 @@ impl View {
 
     /// These messages were expunged by this session itself.
     pub fn expunged(&mut self, uids: impl IntoIterator<Item = u32>) {
+        self.latest = None;
         for uid in uids {
             if self.rows.position(uid).is_some() {
                 self.gone.insert(uid);

@@ -1,11 +1,12 @@
-//! The messages of a mailbox, as columns: 21 octets a message.
+//! The messages of a mailbox as one client knows them.
 //!
-//! A message's position is its sequence number less one. UIDs ascend, so that a UID is found by bisection.
-//! Nothing is known here of what a client has been told.
+//! A message's position is its sequence number less one. The rows are a copy of the store's roll, which shares with it, and
+//! with the rows of all other sessions on the mailbox, whatever is the same in both. Nothing is known here of what a client has
+//! been told.
 
 use std::ops::Range;
 
-use store::{EntryState, Flags, Keywords};
+use store::{EntryState, Flags, Keywords, ModSeq, Roll, Uid};
 
 /// One message's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,106 +32,100 @@ impl From<&EntryState> for Row {
     }
 }
 
-/// The columns.
+impl Row {
+    fn state(self) -> Option<EntryState> {
+        Some(EntryState {
+            uid: Uid::new(self.uid)?,
+            modseq: ModSeq(self.modseq),
+            flags: self.flags,
+            keywords: self.keywords,
+        })
+    }
+}
+
+/// All messages, in order.
 #[derive(Debug, Clone, Default)]
-pub struct Rows {
-    uids: Vec<u32>,
-    modseqs: Vec<u64>,
-    flags: Vec<Flags>,
-    keywords: Vec<Keywords>,
+pub struct Rows(Roll);
+
+impl From<&Roll> for Rows {
+    fn from(roll: &Roll) -> Self {
+        Self(roll.clone())
+    }
 }
 
 impl Rows {
-    /// No messages yet, with room for so many.
-    pub fn with_capacity(count: usize) -> Self {
-        Self {
-            uids: Vec::with_capacity(count),
-            modseqs: Vec::with_capacity(count),
-            flags: Vec::with_capacity(count),
-            keywords: Vec::with_capacity(count),
-        }
-    }
-
     /// How many messages.
     pub fn len(&self) -> usize {
-        self.uids.len()
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.uids.is_empty()
+        self.0.is_empty()
     }
 
-    /// The UIDs, ascending.
-    pub fn uids(&self) -> &[u32] {
-        &self.uids
+    /// The UID of the message at `position`.
+    pub fn uid(&self, position: usize) -> Option<u32> {
+        self.0.uid(position)
+    }
+
+    /// The highest UID.
+    pub fn last_uid(&self) -> Option<u32> {
+        self.0.last_uid()
+    }
+
+    /// The UIDs at these positions, ascending.
+    pub fn uids(&self, positions: Range<usize>) -> impl Iterator<Item = u32> + '_ {
+        self.0.uids(positions)
     }
 
     /// The message at `position`.
     pub fn at(&self, position: usize) -> Option<Row> {
-        Some(Row {
-            uid: *self.uids.get(position)?,
-            modseq: *self.modseqs.get(position)?,
-            flags: *self.flags.get(position)?,
-            keywords: *self.keywords.get(position)?,
-        })
+        self.0.at(position).as_ref().map(Row::from)
     }
 
     /// All messages, in order.
     pub fn iter(&self) -> impl Iterator<Item = Row> + '_ {
-        (0..self.len()).filter_map(|position| self.at(position))
+        self.0.iter().map(|state| Row::from(&state))
     }
 
     /// Where the message with this UID is.
     pub fn position(&self, uid: u32) -> Option<usize> {
-        self.uids.binary_search(&uid).ok()
+        self.0.position(uid)
     }
 
     /// The positions of all UIDs from `first` to `last`.
     pub fn positions(&self, first: u32, last: u32) -> Range<usize> {
-        self.uids.partition_point(|&uid| uid < first)..self.uids.partition_point(|&uid| uid <= last)
+        let end = match last.checked_add(1) {
+            Some(after) => self.0.lower_bound(after),
+            None => self.len(),
+        };
+        self.0.lower_bound(first)..end
+    }
+
+    /// The first message without `\Seen`.
+    pub fn first_unseen(&self) -> Option<usize> {
+        self.0.first_unseen()
     }
 
     /// Adds a message at the end. Ignored unless its UID is above all others, which the store promises.
     pub fn push(&mut self, row: Row) {
-        if self.uids.last().is_some_and(|&last| last >= row.uid) {
-            return;
+        if let Some(state) = row.state() {
+            self.0.push(state);
         }
-        self.uids.push(row.uid);
-        self.modseqs.push(row.modseq);
-        self.flags.push(row.flags);
-        self.keywords.push(row.keywords);
     }
 
     /// Replaces the state of the message at `position`; its UID stays.
     pub fn set(&mut self, position: usize, row: Row) {
-        if position < self.len() {
-            self.modseqs[position] = row.modseq;
-            self.flags[position] = row.flags;
-            self.keywords[position] = row.keywords;
+        if let Some(state) = row.state() {
+            self.0.set(position, state);
         }
     }
 
-    /// Removes the messages at `positions` (ascending), in one pass.
+    /// Removes the messages at `positions` (ascending).
     pub fn remove(&mut self, positions: &[usize]) {
-        retain(&mut self.uids, positions);
-        retain(&mut self.modseqs, positions);
-        retain(&mut self.flags, positions);
-        retain(&mut self.keywords, positions);
+        self.0.remove(positions);
     }
-}
-
-fn retain<T>(column: &mut Vec<T>, removed: &[usize]) {
-    let mut removed = removed.iter().peekable();
-    let mut position = 0;
-    column.retain(|_| {
-        let keep = removed.peek() != Some(&&position);
-        if !keep {
-            removed.next();
-        }
-        position += 1;
-        keep
-    });
 }
 
 #[cfg(test)]
@@ -151,26 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn uids_are_found_by_bisection() {
+    fn ranges_of_uids_are_ranges_of_positions() {
         let rows = rows(&[2, 5, 9]);
         assert_eq!(rows.position(5), Some(1));
         assert_eq!(rows.position(6), None);
         assert_eq!(rows.positions(3, u32::MAX), 1..3);
         assert_eq!(rows.positions(6, 8), 2..2);
-    }
-
-    #[test]
-    fn removal_moves_what_follows() {
-        let mut rows = rows(&[1, 2, 3, 4, 5]);
-        rows.remove(&[0, 3]);
-        assert_eq!(rows.uids(), [2, 3, 5]);
-        assert_eq!(rows.at(2).unwrap().uid, 5);
-    }
-
-    #[test]
-    fn a_row_takes_at_most_24_octets() {
-        let octets =
-            size_of::<u32>() + size_of::<u64>() + size_of::<Flags>() + size_of::<Keywords>();
-        assert!(octets <= 24);
     }
 }

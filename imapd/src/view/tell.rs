@@ -76,7 +76,10 @@ impl View {
                 self.gone.remove(&row.uid);
             }
         }
-        self.rows.remove(&positions);
+        match self.latest.take_if(|_| self.gone.is_empty()) {
+            Some(latest) => self.rows = latest,
+            None => self.rows.remove(&positions),
+        }
         positions
     }
 

@@ -5,8 +5,6 @@
     reason = "positions come as ranges, also when there is one"
 )]
 
-use std::sync::Arc;
-
 use daemon::session::Output;
 use store::{
     Changes, EntryState, Flags, Keywords, MailboxInfo, ModSeq, Snapshot, Uid, UidValidity,
@@ -49,7 +47,7 @@ fn view(uids: &[u32]) -> View {
     let snapshot = Snapshot {
         info: info(1, next, &[]),
         recent_from: Uid::new(next).unwrap(),
-        entries: Arc::new(entries),
+        entries: entries.into_iter().collect(),
     };
     View::new(AccountId(1), &snapshot, false)
 }
@@ -60,6 +58,7 @@ fn changes(modseq: u64, changed: &[EntryState], vanished: &[u32]) -> Changes {
         info: info(modseq, 100, &[]),
         changed: changed.to_vec(),
         vanished,
+        entries: None,
     }
 }
 
@@ -68,6 +67,18 @@ fn stored(entries: &[EntryState]) -> Stored {
         entries: entries.to_vec(),
         given: entries.iter().map(|state| state.modseq).collect(),
         ..Stored::default()
+    }
+}
+
+fn uids(view: &View) -> Vec<u32> {
+    view.rows().uids(0..usize::MAX).collect()
+}
+
+/// Changes as they come from a store that has the mailbox in memory.
+fn followed(changes: Changes, entries: &[EntryState]) -> Changes {
+    Changes {
+        entries: Some(entries.iter().copied().collect()),
+        ..changes
     }
 }
 
@@ -143,7 +154,7 @@ fn what_came_and_went_unheard_is_never_told() {
         ),
         "* 2 EXISTS\r\n* 0 RECENT\r\n"
     );
-    assert_eq!(view.rows().uids(), [1, 3]);
+    assert_eq!(uids(&view), [1, 3]);
 }
 
 #[test]
@@ -246,4 +257,40 @@ fn own_changes_are_not_asked_for_unless_others_lie_between() {
     assert_eq!(view.modseq(), ModSeq(2));
     view.apply_own(&stored(&[state(2, 4, Flags::SEEN)]));
     assert_eq!(view.modseq(), ModSeq(2));
+}
+
+#[test]
+fn rows_shared_with_the_store_are_told_like_ones_own() {
+    let mut view = view(&[1, 2, 3]);
+    let flagged = state(2, 2, Flags::FLAGGED);
+    let now = [state(1, 1, Flags::NONE), flagged, state(3, 1, Flags::NONE)];
+    view.apply(&followed(changes(2, &[flagged], &[]), &now));
+    assert_eq!(told(&mut view, PLAIN), "* 2 FETCH (FLAGS (\\Flagged))\r\n");
+    let arrived = state(9, 4, Flags::NONE);
+    view.apply(&followed(
+        changes(4, &[arrived], &[1]),
+        &[flagged, now[2], arrived],
+    ));
+    let no_expunge = Manner {
+        expunge: false,
+        ..PLAIN
+    };
+    assert_eq!(told(&mut view, no_expunge), "* 4 EXISTS\r\n* 0 RECENT\r\n");
+    assert_eq!(uids(&view), [1, 2, 3, 9]);
+    assert_eq!(told(&mut view, PLAIN), "* 1 EXPUNGE\r\n");
+    assert_eq!(uids(&view), [2, 3, 9]);
+    assert_eq!(view.rows().at(0).unwrap().flags, Flags::FLAGGED);
+}
+
+#[test]
+fn what_a_session_changed_itself_is_not_forgotten_when_its_expunges_are_told() {
+    let mut view = view(&[1, 2]);
+    view.apply(&followed(
+        changes(2, &[], &[1]),
+        &[state(2, 1, Flags::NONE)],
+    ));
+    view.apply_own(&stored(&[state(2, 3, Flags::SEEN)]));
+    told(&mut view, PLAIN);
+    assert_eq!(uids(&view), [2]);
+    assert_eq!(view.rows().at(0).unwrap().flags, Flags::SEEN);
 }

@@ -54,10 +54,8 @@ async fn list(office: &Office, account: &str, mailbox: &str, limit: usize) -> Ou
         .snapshot(account, mailbox, SnapshotMode::ReadOnly)
         .await?;
     let newest = snapshot.entries.len().saturating_sub(limit);
-    let uids: Vec<Uid> = snapshot.entries[newest..]
-        .iter()
-        .map(|entry| entry.uid)
-        .collect();
+    let newest = snapshot.entries.range(newest..snapshot.entries.len());
+    let uids: Vec<Uid> = newest.map(|entry| entry.uid).collect();
     let mut messages = Vec::with_capacity(uids.len());
     for batch in uids.chunks(ENTRIES_MAX) {
         messages.extend(describe(office, account, mailbox, batch).await?);
