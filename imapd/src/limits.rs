@@ -19,6 +19,8 @@ pub const LITERAL_MINUS_OCTETS_MAX: u64 = 4096;
 pub const FAILURES_IN_A_ROW_MAX: u32 = 50;
 /// Messages in one MULTIAPPEND.
 pub const APPEND_MESSAGES_MAX: usize = 1_000;
+/// Ranges of UIDs in one VANISHED; more go out in several.
+pub const VANISHED_RANGES_MAX: usize = 1_000;
 /// Messages whose data is read from the store at a time.
 pub const FETCH_BATCH: usize = 500;
 /// Octets of one body that are in memory at a time.

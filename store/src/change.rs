@@ -57,6 +57,32 @@ impl Store {
     }
 }
 
+impl Store {
+    /// UIDs that were expunged later than `since`, ascending. None is ever forgotten while the mailbox lives.
+    pub async fn expunged_since(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        since: ModSeq,
+    ) -> Result<Vec<Uid>> {
+        self.read(move |connection| {
+            mailbox::require_owned(connection, account, mailbox)?;
+            vanished_since(connection, mailbox, since)
+        })
+        .await
+    }
+}
+
+fn vanished_since(connection: &Connection, mailbox: MailboxId, since: ModSeq) -> Result<Vec<Uid>> {
+    let sql = "SELECT uid FROM expunged WHERE mailbox = ?1 AND modseq > ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut vanished: Vec<Uid> = select
+        .query_map(params![mailbox, since], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    vanished.sort_unstable();
+    Ok(vanished)
+}
+
 /// The difference between `since` and now.
 pub(crate) fn changes_between(
     connection: &Connection,
@@ -72,11 +98,6 @@ pub(crate) fn changes_between(
         .query_map(params![info.id, since], state_from_row)?
         .collect::<rusqlite::Result<_>>()?;
     changed.sort_unstable_by_key(|state| state.uid);
-    let sql = "SELECT uid FROM expunged WHERE mailbox = ?1 AND modseq > ?2";
-    let mut select = connection.prepare_cached(sql)?;
-    let mut vanished: Vec<Uid> = select
-        .query_map(params![info.id, since], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    vanished.sort_unstable();
+    let vanished = vanished_since(connection, info.id, since)?;
     Ok(Difference { changed, vanished })
 }

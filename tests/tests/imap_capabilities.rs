@@ -50,6 +50,8 @@ const PROBES: &[(&str, Probe)] = &[
     ("CONDSTORE", Refused("SELECT INBOX (CONDSTORE)")),
     ("CONDSTORE", Untold("SELECT INBOX", "HIGHESTMODSEQ")),
     ("CONDSTORE", Untold("ENABLE CONDSTORE", "CONDSTORE")),
+    ("QRESYNC", Untold("ENABLE QRESYNC", "QRESYNC")),
+    ("UIDONLY", Untold("ENABLE UIDONLY", "UIDONLY")),
     ("ESEARCH", Refused("SEARCH RETURN (COUNT) ALL")),
     ("WITHIN", Refused("SEARCH OLDER 5")),
     ("WITHIN", Refused("SEARCH YOUNGER 5")),

@@ -55,7 +55,9 @@ impl ImapSession {
             ));
         }
         view.expunged(moved.pairs.iter().map(|(from, _)| from.value()));
-        Ok(Done::text("MOVE completed"))
+        // RFC 6851 §4.4
+        self.after_expunge(!moved.pairs.is_empty(), "MOVE completed")
+            .await
     }
 }
 

@@ -4,7 +4,7 @@ use store::Uid;
 
 use crate::grammar::{Numbering, SequenceSet};
 use crate::session::ImapSession;
-use crate::session::dispatch::{Done, Outcome};
+use crate::session::dispatch::Outcome;
 
 impl ImapSession {
     /// Without a set, all messages with \Deleted. The EXPUNGE responses are told by the dispatcher.
@@ -15,7 +15,8 @@ impl ImapSession {
         let gone = store
             .expunge_deleted(view.account, view.mailbox, among.as_deref())
             .await?;
+        let any = !gone.is_empty();
         view.expunged(gone.into_iter().map(Uid::value));
-        Ok(Done::text("EXPUNGE completed"))
+        self.after_expunge(any, "EXPUNGE completed").await
     }
 }

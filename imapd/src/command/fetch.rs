@@ -8,12 +8,12 @@ use crate::fetch::plan::Plan;
 use crate::fetch::read::Reader;
 use crate::grammar::fetch::Fetch;
 use crate::grammar::fetch_line::FetchLine;
-use crate::grammar::{Numbering, SequenceSet};
+use crate::grammar::{Malformed, Numbering, SequenceSet};
 use crate::limits::FETCH_BATCH;
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
-use crate::view::{Row, View};
+use crate::view::{Row, View, tell_vanished};
 
 impl ImapSession {
     pub(crate) async fn fetch(
@@ -23,11 +23,20 @@ impl ImapSession {
         fetch: Fetch,
         out: &mut Output,
     ) -> Outcome {
-        let plan = Plan::new(fetch, numbering == Numbering::Uid, self.enabled.condstore);
+        let vanished = fetch.vanished;
+        if vanished && numbering == Numbering::Sequence {
+            return Err(Malformed::Expected("UID FETCH for VANISHED").into());
+        }
+        if vanished && !self.enabled.qresync {
+            return Err(Reject::NotEnabled("QRESYNC"));
+        }
+        // UIDFETCH says the UID at its beginning.
+        let with_uid = numbering == Numbering::Uid && !self.enabled.uid_only;
+        let plan = Plan::new(fetch, with_uid, self.enabled.condstore);
         if plan.enables_condstore() {
             self.enable_condstore(out);
         }
-        let (store, condstore) = (self.store(), self.enabled.condstore);
+        let (store, enabled) = (self.store(), self.enabled);
         let view = &mut self.selected()?.view;
         let positions = view.resolve(numbering, set)?;
         let reader = Reader {
@@ -35,10 +44,14 @@ impl ImapSession {
             account: view.account,
             mailbox: view.mailbox,
         };
+        if let Some(since) = plan.changed_since.filter(|_| vanished) {
+            let expunged = reader.expunged_since(since).await?;
+            tell_vanished(true, &view.vanished_before(&expunged, Some(set), 0), out);
+        }
         let mut batches = Batches {
             reader,
             plan: &plan,
-            condstore,
+            enabled,
             line: FetchLine::default(),
             gone: 0,
         };

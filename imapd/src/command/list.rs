@@ -128,6 +128,7 @@ impl ImapSession {
                 attributes,
                 mailbox: String::new(),
                 child_info: Vec::new(),
+                old_name: None,
             };
             self.say(&root, out);
             return Ok(Done::text("LIST completed"));
@@ -154,6 +155,7 @@ impl ImapSession {
                 attributes,
                 mailbox: listed.name.clone(),
                 child_info,
+                old_name: None,
             };
             self.say(&line, out);
             let info = tree
@@ -166,6 +168,35 @@ impl ImapSession {
             out.drain().await?;
         }
         Ok(Done::text("LIST completed"))
+    }
+
+    /// What IMAP4rev2 tells of the name at SELECT (RFC 9051 §6.3.2), with the name as the client wrote it where that is
+    /// not the one spelling (§6.3.9.7).
+    pub(crate) async fn tell_name(
+        &self,
+        info: &MailboxInfo,
+        written: &str,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let account = self.user()?.account;
+        let mut attributes = vec![
+            match self.store().has_children(account, &info.name).await? {
+                true => Attribute::HasChildren,
+                false => Attribute::HasNoChildren,
+            },
+        ];
+        attributes.extend(
+            info.special_use
+                .map(|special_use| Attribute::Use(attribute_name(special_use))),
+        );
+        let line = Response::List {
+            attributes: self.known_attributes(attributes),
+            mailbox: info.name.clone(),
+            child_info: Vec::new(),
+            old_name: (written != info.name).then(|| written.to_owned()),
+        };
+        self.say(&line, out);
+        Ok(())
     }
 
     pub(crate) async fn lsub(

@@ -1,34 +1,57 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.8, §3.2.11).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 9051 §6.3.2; RFC 7162 §3.1.8, §3.2.5, §3.2.11).
+//!
+//! A client that knows the mailbox from before is told only what has changed since, after all that every SELECT tells.
 
 use daemon::session::Output;
-use store::SnapshotMode;
+use store::{MailboxInfo, ModSeq, SnapshotMode};
 
 use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
+use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::response::{Condition, Response};
+use crate::grammar::select::{Resync, Select};
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::state::{Selected, State};
-use crate::view::View;
+use crate::view::{Manner, View, tell_vanished};
 
 impl ImapSession {
     pub(crate) async fn select(
         &mut self,
-        name: &str,
-        condstore: bool,
+        select: &Select,
         read_only: bool,
         out: &mut Output,
     ) -> Outcome {
-        // "If the SELECT fails, no mailbox is selected" (RFC 3501 §6.3.1), whatever was before.
+        if select.resync.is_some() && !self.enabled.qresync {
+            return Err(Reject::NotEnabled("QRESYNC"));
+        }
+        self.leave_selected(out);
+        let (selected, info) = self.open(&select.mailbox, read_only).await?;
+        self.enabled.condstore |= select.condstore;
+        self.tell_mailbox(&selected.view, &info, out);
+        if self.enabled.rev2 {
+            self.tell_name(&info, &select.mailbox, out).await?;
+        }
+        if let Some(resync) = &select.resync {
+            self.resynchronise(&selected.view, resync, out).await?;
+        }
+        self.state = State::Selected(self.user()?, Box::new(selected));
+        Ok(match read_only {
+            true => Done::code(Code::ReadOnly, "EXAMINE completed"),
+            false => Done::code(Code::ReadWrite, "SELECT completed"),
+        })
+    }
+
+    /// "If the SELECT fails, no mailbox is selected" (RFC 3501 §6.3.1), whatever was before.
+    fn leave_selected(&mut self, out: &mut Output) {
         if self.state.selected().is_some() {
             self.state.unselect();
-            out.put(&Response::Untagged(
-                Condition::Ok,
-                Some(Code::Closed),
-                "Previous mailbox closed".to_owned(),
-            ));
+            tell_code(Code::Closed, "Previous mailbox closed", out);
         }
+    }
+
+    async fn open(&self, name: &str, read_only: bool) -> Result<(Selected, MailboxInfo), Reject> {
         let (user, store) = (self.user()?, self.store());
         let info = store.mailbox(user.account, name).await?;
         if info.no_select {
@@ -38,44 +61,83 @@ impl ImapSession {
         }
         // Watched from before the snapshot, so that nothing falls between the two.
         let changes = store.watch_mailbox(info.id);
-        let mode = if read_only {
+        // A client that cannot be told of \Recent does not take it from those that can.
+        let mode = if read_only || self.enabled.rev2 {
             SnapshotMode::ReadOnly
         } else {
             SnapshotMode::ClaimRecent
         };
         let snapshot = store.snapshot(user.account, info.id, mode).await?;
-        let view = View::new(user.account, &snapshot, read_only);
-        tell_all(&view, snapshot.info.uid_next.value(), out);
-        if self.offers(Capability::CondStore) {
-            tell_code(
-                Code::HighestModSeq(view.modseq().0),
-                "Highest mod-sequence",
-                out,
-            );
+        let mut view = View::new(user.account, &snapshot, read_only);
+        if self.enabled.rev2 {
+            view.ignore_recent();
         }
-        self.state = State::Selected(user, Box::new(Selected { view, changes }));
-        self.enabled.condstore |= condstore;
-        Ok(match read_only {
-            true => Done::code(Code::ReadOnly, "EXAMINE completed"),
-            false => Done::code(Code::ReadWrite, "SELECT completed"),
-        })
+        Ok((Selected { view, changes }, snapshot.info))
+    }
+
+    fn tell_mailbox(&self, view: &View, info: &MailboxInfo, out: &mut Output) {
+        view.tell_flag_names(out);
+        out.put(&Response::Exists(view.exists()));
+        if !self.enabled.rev2 {
+            out.put(&Response::Recent(view.recent()));
+        }
+        // IMAP4rev2 has no UNSEEN here (RFC 9051, Appendix E, 11), and UIDONLY no number to tell it by.
+        if let Some(number) = first_unseen(view)
+            && !self.enabled.rev2
+            && !self.enabled.uid_only
+        {
+            tell_code(Code::Unseen(number), "First unseen message", out);
+        }
+        tell_code(
+            Code::UidValidity(view.uid_validity.0),
+            "UIDs are valid",
+            out,
+        );
+        tell_code(Code::UidNext(info.uid_next.value()), "Next UID", out);
+        if self.offers(Capability::CondStore) {
+            let code = Code::HighestModSeq(view.modseq().0);
+            tell_code(code, "Highest mod-sequence", out);
+        }
+    }
+
+    /// Tells what has changed since the client looked last (RFC 7162 §3.2.5), unless it speaks of another mailbox that
+    /// had the same name.
+    async fn resynchronise(
+        &self,
+        view: &View,
+        resync: &Resync,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        if resync.uid_validity != view.uid_validity.0 {
+            return Ok(());
+        }
+        let since = ModSeq(resync.modseq);
+        let expunged = self
+            .store()
+            .expunged_since(view.account, view.mailbox, since)
+            .await?;
+        let samples = resync.samples.as_ref();
+        let known_to = samples.map_or(0, |(numbers, uids)| view.known_to(numbers, uids));
+        let known = resync.known.as_ref();
+        tell_vanished(true, &view.vanished_before(&expunged, known, known_to), out);
+        let manner = Manner {
+            expunge: false,
+            uid: true,
+            enabled: self.enabled,
+        };
+        let mut line = FetchLine::default();
+        for uid in view.changed_since(resync.modseq, known) {
+            view.write_flags(uid, manner, &mut line);
+            out.put_bytes(line.octets());
+            line.clear();
+            out.drain().await?;
+        }
+        Ok(())
     }
 }
 
-fn tell_all(view: &View, uid_next: u32, out: &mut Output) {
-    view.tell_flag_names(out);
-    out.put(&Response::Exists(view.exists()));
-    out.put(&Response::Recent(view.recent()));
-    let unseen = view.rows().first_unseen();
-    if let Some(number) = unseen.and_then(|position| u32::try_from(position + 1).ok()) {
-        tell_code(Code::Unseen(number), "First unseen message", out);
-    }
-    tell_code(
-        Code::UidValidity(view.uid_validity.0),
-        "UIDs are valid",
-        out,
-    );
-    tell_code(Code::UidNext(uid_next), "Next UID", out);
+fn first_unseen(view: &View) -> Option<u32> {
+    u32::try_from(view.rows().first_unseen()? + 1).ok()
 }
 
 fn tell_code(code: Code, text: &str, out: &mut Output) {

@@ -21,6 +21,7 @@ use crate::grammar::fetch::{Item, SectionItem, SectionText};
 use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::structure;
 use crate::limits::BODY_CHUNK_OCTETS;
+use crate::session::Enabled;
 use crate::session::reject::Reject;
 use crate::view::{Row, View};
 
@@ -76,8 +77,8 @@ pub struct Batches<'a> {
     pub reader: Reader,
     /// What.
     pub plan: &'a Plan,
-    /// Whether flags that are told unasked come with MODSEQ (RFC 7162 §3.1).
-    pub condstore: bool,
+    /// What the client has enabled: how flags that are told unasked are told.
+    pub enabled: Enabled,
     /// The response being written.
     pub line: FetchLine,
     /// How many messages were no more, wholly or for a part of what was asked.
@@ -181,7 +182,11 @@ impl Batches<'_> {
         view: &mut View,
         out: &mut Output,
     ) -> Result<(), Reject> {
-        self.line.begin(message.number);
+        if self.enabled.uid_only {
+            self.line.begin_uid(message.row.uid);
+        } else {
+            self.line.begin(message.number);
+        }
         let mut located = message.located.iter();
         let (mut flags_told, mut whole) = (false, true);
         for item in &self.plan.items {
@@ -217,8 +222,11 @@ impl Batches<'_> {
     /// Fetching, or someone else, has changed the flags: the client learns it here (RFC 3501 §6.4.5, \Seen).
     fn unasked_flags(&mut self, message: &Message, view: &View) {
         let row = &message.row;
+        if self.enabled.tells_uid() && !self.plan.items.contains(&Item::Uid) {
+            self.line.uid(row.uid);
+        }
         view.put_flags(row.uid, row.flags, row.keywords, &mut self.line);
-        if self.condstore && !self.plan.items.contains(&Item::ModSeq) {
+        if self.enabled.condstore && !self.plan.items.contains(&Item::ModSeq) {
             self.line.modseq(row.modseq);
         }
     }

@@ -20,6 +20,14 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The UIDs that were expunged later than `since`, ascending.
+    pub async fn expunged_since(&self, since: u64) -> Result<Vec<Uid>, store::Error> {
+        let since = store::ModSeq(since);
+        self.store
+            .expunged_since(self.account, self.mailbox, since)
+            .await
+    }
+
     /// Reads all that is wanted, in order; `None` for messages that are no more. The caller bounds the sum.
     pub async fn read_all(&self, wanted: &[Wanted]) -> Result<Vec<Option<Bytes>>, store::Error> {
         let mut found = Vec::with_capacity(wanted.len());

@@ -55,6 +55,8 @@ pub enum Code {
     NonExistent,
     /// NOPERM
     NoPermission,
+    /// UIDREQUIRED (RFC 9586 §3.1)
+    UidRequired,
     /// OVERQUOTA
     OverQuota,
     /// PERMANENTFLAGS
@@ -116,6 +118,7 @@ impl Code {
             Self::Limit => words(&["LIMIT"]),
             Self::NonExistent => words(&["NONEXISTENT"]),
             Self::NoPermission => words(&["NOPERM"]),
+            Self::UidRequired => words(&["UIDREQUIRED"]),
             Self::OverQuota => words(&["OVERQUOTA"]),
             Self::PrivacyRequired => words(&["PRIVACYREQUIRED"]),
             Self::ReadOnly => words(&["READ-ONLY"]),

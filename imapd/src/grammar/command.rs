@@ -13,7 +13,8 @@ use super::dialect::Dialect;
 use super::fetch::Fetch;
 use super::list::List;
 use super::mailbox;
-use super::search::Search;
+use super::search::{Key, Search};
+use super::select::Select;
 use super::sequence::SequenceSet;
 use super::status::StatusItem;
 use super::store::Store;
@@ -78,9 +79,9 @@ pub enum Command {
     /// ENABLE (RFC 5161), in capital letters.
     Enable(Vec<String>),
     /// SELECT
-    Select { mailbox: String, condstore: bool },
+    Select(Select),
     /// EXAMINE
-    Examine { mailbox: String, condstore: bool },
+    Examine(Select),
     /// CREATE
     Create { mailbox: String, uses: Vec<Use> },
     /// DELETE
@@ -185,11 +186,8 @@ impl Command {
     fn parse_with_mailbox_or_set(verb: Verb, cursor: &mut Cursor<'_>) -> Parsed<Self> {
         use Numbering::{Sequence, Uid};
         match verb {
-            Verb::Select => {
-                parse_select(cursor).map(|(mailbox, condstore)| Self::Select { mailbox, condstore })
-            }
-            Verb::Examine => parse_select(cursor)
-                .map(|(mailbox, condstore)| Self::Examine { mailbox, condstore }),
+            Verb::Select => Select::parse(cursor).map(Self::Select),
+            Verb::Examine => Select::parse(cursor).map(Self::Examine),
             Verb::Create => parse_create(cursor),
             Verb::Delete => mailbox::parse(cursor).map(Self::Delete),
             Verb::Subscribe => mailbox::parse(cursor).map(Self::Subscribe),
@@ -224,6 +222,21 @@ impl Command {
             // An APPEND that comes here announced no message.
             Verb::Append => Err(Malformed::Expected("a message literal")),
             _ => Err(Malformed::UnknownCommand),
+        }
+    }
+}
+
+impl Command {
+    /// Whether its arguments name messages by sequence number though its verb does not: in a search key, or as samples of
+    /// what a client knows.
+    pub fn names_numbers(&self) -> bool {
+        match self {
+            Self::Search(_, search) => search.key.any(&|key| matches!(key, Key::Sequence(_))),
+            Self::Select(select) | Self::Examine(select) => {
+                let resync = select.resync.as_ref();
+                resync.is_some_and(|resync| resync.samples.is_some())
+            }
+            _ => false,
         }
     }
 }
@@ -292,21 +305,6 @@ fn parse_enable(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
         }
     }
     Ok(names)
-}
-
-fn parse_select(cursor: &mut Cursor<'_>) -> Parsed<(String, bool)> {
-    let mailbox = mailbox::parse(cursor)?;
-    if cursor.end().is_ok() {
-        return Ok((mailbox, false));
-    }
-    // Spaces were read by the look for the end.
-    cursor.list(
-        |cursor| match cursor.eat_word_of(Capability::CondStore, "CONDSTORE") {
-            true => Ok(()),
-            false => Err(Malformed::Expected("a known parameter")),
-        },
-    )?;
-    Ok((mailbox, true))
 }
 
 fn parse_create(cursor: &mut Cursor<'_>) -> Parsed<Command> {

@@ -104,21 +104,24 @@ pub struct Fetch {
     pub items: Vec<Item>,
     /// CHANGEDSINCE (RFC 7162 §3.1.4.1)
     pub changed_since: Option<u64>,
+    /// VANISHED (RFC 7162 §3.2.6): to be told of what has gone since, too.
+    pub vanished: bool,
 }
 
 impl Fetch {
     /// Reads the items and modifiers.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let items = parse_items(cursor)?;
-        let changed_since = if cursor.peek() == Some(b' ') {
+        let (changed_since, vanished) = if cursor.peek() == Some(b' ') {
             cursor.space()?;
-            Some(parse_modifiers(cursor)?)
+            parse_modifiers(cursor)?
         } else {
-            None
+            (None, false)
         };
         Ok(Self {
             items,
             changed_since,
+            vanished,
         })
     }
 }
@@ -149,18 +152,26 @@ fn parse_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
     Ok(vec![parse_item(cursor)?])
 }
 
-fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<u64> {
-    let modifiers = cursor.list(|cursor| {
-        if !cursor.eat_word_of(Capability::CondStore, "CHANGEDSINCE") {
-            return Err(Malformed::Expected("the modifier CHANGEDSINCE"));
+fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<(Option<u64>, bool)> {
+    let (mut changed_since, mut vanished) = (None, false);
+    cursor.list(|cursor| {
+        if cursor.eat_word_of(Capability::QResync, "VANISHED") && !vanished {
+            vanished = true;
+        } else if cursor.eat_word_of(Capability::CondStore, "CHANGEDSINCE")
+            && changed_since.is_none()
+        {
+            cursor.space()?;
+            changed_since = Some(cursor.number64()?);
+        } else {
+            return Err(Malformed::Expected("a known modifier, once"));
         }
-        cursor.space()?;
-        cursor.number64()
+        Ok(())
     })?;
-    match modifiers.as_slice() {
-        [0] | [] => Err(Malformed::Expected("a mod-sequence above zero")),
-        [since] => Ok(*since),
-        _ => Err(Malformed::Expected("one CHANGEDSINCE")),
+    match changed_since {
+        Some(0) => Err(Malformed::Expected("a mod-sequence above zero")),
+        // RFC 7162 §3.2.6: "MUST only be specified together with the CHANGEDSINCE UID FETCH modifier".
+        None if vanished => Err(Malformed::Expected("CHANGEDSINCE beside VANISHED")),
+        _ => Ok((changed_since, vanished)),
     }
 }
 

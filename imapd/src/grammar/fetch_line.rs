@@ -24,6 +24,14 @@ impl FetchLine {
         self.octets.extend_from_slice(b" FETCH (");
     }
 
+    /// Begins the response for the message `uid` to a client that knows UIDs alone (RFC 9586 §3.3).
+    pub fn begin_uid(&mut self, uid: u32) {
+        self.items = 0;
+        self.octets.extend_from_slice(b"* ");
+        quote::number(u64::from(uid), &mut self.octets);
+        self.octets.extend_from_slice(b" UIDFETCH (");
+    }
+
     /// Ends the response.
     pub fn end(&mut self) {
         self.octets.extend_from_slice(b")\r\n");

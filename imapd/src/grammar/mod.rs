@@ -23,6 +23,7 @@ pub mod mailbox;
 pub mod quote;
 pub mod response;
 pub mod search;
+pub mod select;
 pub mod sequence;
 pub mod status;
 pub mod store;

@@ -120,6 +120,13 @@ pub enum Response {
     Recent(u32),
     /// `* n EXPUNGE`
     Expunge(u32),
+    /// `* VANISHED`, or `* VANISHED (EARLIER)` (RFC 7162 §3.2.10)
+    Vanished {
+        /// They went before the client could hear of it in this session.
+        earlier: bool,
+        /// Which.
+        uids: Ranges,
+    },
     /// `* LIST`
     List {
         /// Attributes.
@@ -128,6 +135,8 @@ pub enum Response {
         mailbox: String,
         /// Selection options that children match (RFC 5258 §4).
         child_info: Vec<&'static str>,
+        /// The name before it was changed or normalised (RFC 9051 §6.3.9.7).
+        old_name: Option<String>,
     },
     /// `* LSUB`
     Lsub {
@@ -215,13 +224,27 @@ impl Response {
             Self::Exists(count) => encode_numbered(*count, " EXISTS", into),
             Self::Recent(count) => encode_numbered(*count, " RECENT", into),
             Self::Expunge(number) => encode_numbered(*number, " EXPUNGE", into),
+            Self::Vanished { earlier, uids } => {
+                let word: &[u8] = match earlier {
+                    true => b"VANISHED (EARLIER) ",
+                    false => b"VANISHED ",
+                };
+                into.extend_from_slice(word);
+                uids.encode(into);
+            }
             Self::List {
                 attributes,
                 mailbox,
                 child_info,
+                old_name,
             } => {
                 encode_list("LIST", attributes, mailbox, dialect, into);
                 encode_child_info(child_info, into);
+                if let Some(old_name) = old_name {
+                    into.extend_from_slice(b" (\"OLDNAME\" (");
+                    mailbox::encode(old_name, dialect, into);
+                    into.extend_from_slice(b"))");
+                }
             }
             Self::Lsub {
                 attributes,
@@ -436,18 +459,21 @@ mod tests {
             attributes: vec![Attribute::HasNoChildren],
             mailbox: "Entwürfe".into(),
             child_info: vec![],
+            old_name: None,
         };
         assert_eq!(line(&list), "* LIST (\\HasNoChildren) \"/\" Entw&APw-rfe");
         let root = Response::List {
             attributes: vec![Attribute::NoSelect],
             mailbox: String::new(),
             child_info: vec![],
+            old_name: None,
         };
         assert_eq!(line(&root), "* LIST (\\Noselect) \"/\" \"\"");
         let list = Response::List {
             attributes: vec![],
             mailbox: "foo".into(),
             child_info: vec!["SUBSCRIBED"],
+            old_name: None,
         };
         assert_eq!(
             line(&list),

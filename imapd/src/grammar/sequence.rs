@@ -137,6 +137,13 @@ impl Ranges {
                 .is_some_and(|range| number <= range.1)
     }
 
+    /// The same numbers in pieces of at most `count` ranges each, at least one.
+    pub fn pieces(&self, count: usize) -> impl Iterator<Item = Self> + '_ {
+        self.ranges.chunks(count.max(1)).map(|ranges| Self {
+            ranges: ranges.to_vec(),
+        })
+    }
+
     /// Writes `1:3,5`.
     pub fn encode(&self, into: &mut Vec<u8>) {
         for (position, (start, end)) in self.iter().enumerate() {

@@ -25,6 +25,7 @@ const WHOLE: &[Capability] = &[
     Capability::MultiAppend,
     Capability::Move,
     Capability::CondStore,
+    Capability::QResync,
     Capability::ESearch,
     Capability::Within,
     Capability::ListExtended,
@@ -33,6 +34,7 @@ const WHOLE: &[Capability] = &[
     Capability::SpecialUse,
     Capability::CreateSpecialUse,
     Capability::AppendLimit,
+    Capability::UidOnly,
 ];
 
 /// What is offered where `hidden` names what is not.

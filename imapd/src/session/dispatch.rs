@@ -85,7 +85,7 @@ impl ImapSession {
 
     async fn obey(&mut self, request: &mut Request<'_>, out: &mut Output) -> Outcome {
         let verb = request.verb.clone()?;
-        let facts = facts(verb);
+        let mut facts = facts(verb);
         if facts
             .capability
             .is_some_and(|capability| !self.offers(capability))
@@ -94,6 +94,13 @@ impl ImapSession {
         }
         self.gate(facts)?;
         let command = Command::parse(verb, &mut request.arguments)?;
+        if command.names_numbers() {
+            if self.enabled.uid_only {
+                return Err(Reject::UidRequired);
+            }
+            // RFC 7162 §3.2.10.2: nor during a UID SEARCH that contains message numbers.
+            facts.tells = facts.tells.without_expunge();
+        }
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
         // What is not told before is not taken in before either, unless the command changes flags: FETCH must not
         // answer with numbers of which the client has not heard.
@@ -138,6 +145,9 @@ impl ImapSession {
             }
             _ => {}
         }
+        if facts.by_number && self.enabled.uid_only {
+            return Err(Reject::UidRequired);
+        }
         if facts.private && !self.takes_passwords() {
             Err(Reject::PrivacyRequired)
         } else {
@@ -163,12 +173,8 @@ impl ImapSession {
             Command::Login { user, password } => self.login(&user, &password).await,
             Command::Id(fields) => self.id(&fields, out),
             Command::Enable(names) => self.enable(&names, out),
-            Command::Select { mailbox, condstore } => {
-                self.select(&mailbox, condstore, false, out).await
-            }
-            Command::Examine { mailbox, condstore } => {
-                self.select(&mailbox, condstore, true, out).await
-            }
+            Command::Select(select) => self.select(&select, false, out).await,
+            Command::Examine(select) => self.select(&select, true, out).await,
             Command::Create { mailbox, uses } => self.create(&mailbox, &uses).await,
             Command::Delete(mailbox) => self.delete(&mailbox).await,
             Command::Rename { from, to } => self.rename(&from, &to).await,
@@ -198,7 +204,7 @@ impl ImapSession {
     /// Takes in what has changed in the selected mailbox. With `ask` the store is asked in any case; otherwise only if it
     /// has called, which it does a moment after each commit of any process.
     pub(crate) async fn catch_up(&mut self, ask: bool) -> Result<(), Reject> {
-        let store = self.store();
+        let (store, takes_recent) = (self.store(), !self.enabled.rev2);
         let Some(Selected { view, changes }) = self.state.selected() else {
             return Ok(());
         };
@@ -214,16 +220,27 @@ impl ImapSession {
             other => other?,
         };
         view.apply(&news);
-        if view.has_arrivals() && !view.read_only {
+        if view.has_arrivals() && !view.read_only && takes_recent {
             let first = store.claim_recent(view.account, view.mailbox).await?;
             view.claim_recent(first.value());
         }
         Ok(())
     }
 
+    /// Ends a command that has expunged messages, or found none. A client with QRESYNC learns up to where it knows
+    /// everything once it has been told of them, which the dispatcher does next (RFC 7162 §3.2.7, §3.2.9).
+    pub(crate) async fn after_expunge(&mut self, any: bool, text: &'static str) -> Outcome {
+        if !any || !self.enabled.qresync {
+            return Ok(Done::text(text));
+        }
+        self.catch_up(true).await?;
+        let code = Code::HighestModSeq(self.selected()?.view.modseq().0);
+        Ok(Done::code(code, text))
+    }
+
     /// Tells what the command allows to be told.
     pub(crate) fn tell(&mut self, facts: Facts, out: &mut Output) {
-        let condstore = self.enabled.condstore;
+        let enabled = self.enabled;
         if facts.tells == Tells::Nothing {
             return;
         }
@@ -231,8 +248,8 @@ impl ImapSession {
             selected.view.tell(
                 Manner {
                     expunge: facts.tells == Tells::All,
-                    condstore,
                     uid: facts.uid,
+                    enabled,
                 },
                 out,
             );

@@ -68,6 +68,19 @@ pub struct Enabled {
     pub uid_only: bool,
 }
 
+impl Enabled {
+    /// Messages that go are told by UID.
+    pub fn tells_vanished(self) -> bool {
+        self.qresync || self.uid_only
+    }
+
+    /// FETCH responses that nobody asked for bear the UID (RFC 7162 §3.2.4; RFC 9051, Appendix E, 21). UIDFETCH bears it
+    /// anyway.
+    pub fn tells_uid(self) -> bool {
+        (self.condstore || self.rev2) && !self.uid_only
+    }
+}
+
 /// One client's session.
 pub struct ImapSession {
     pub(crate) connection: Connection,

@@ -53,6 +53,12 @@ pub enum Reject {
     /// A command or literal larger than the limits.
     #[error("command is too large")]
     CommandTooLarge,
+    /// A sequence number from a client that has enabled UIDONLY (RFC 9586 §3).
+    #[error("sequence numbers are not used in this session")]
+    UidRequired,
+    /// Syntax of an extension that the client has to enable first.
+    #[error("{0} is not enabled")]
+    NotEnabled(&'static str),
     /// A non-synchronising literal larger than LITERAL- allows (RFC 7888 §5).
     #[error("literal is too large to come unasked")]
     LiteralTooLarge,
@@ -115,6 +121,12 @@ impl Reject {
                 code: Some(Code::Limit),
                 text: "Command is too large".to_owned(),
             },
+            Self::UidRequired => Refusal {
+                condition: Condition::Bad,
+                code: Some(Code::UidRequired),
+                text: "Only UIDs are used in this session".to_owned(),
+            },
+            Self::NotEnabled(what) => bad(&format!("Enable {what} first")),
             Self::LiteralTooLarge => Refusal {
                 condition: Condition::Bad,
                 code: Some(Code::TooBig),

@@ -42,6 +42,8 @@ pub struct Facts {
     pub asks: bool,
     /// FETCH responses during it carry the UID (RFC 3501 §6.4.8).
     pub uid: bool,
+    /// It names messages by sequence number, which a client with UIDONLY does not have (RFC 9586 §3).
+    pub by_number: bool,
     /// It carries a password, so that it needs privacy.
     pub private: bool,
     /// It changes the selected mailbox, so that it needs one selected for writing.
@@ -56,6 +58,7 @@ const ANYWHERE: Facts = Facts {
     tells_first: true,
     asks: false,
     uid: false,
+    by_number: false,
     private: false,
     writes: false,
     capability: None,
@@ -75,6 +78,7 @@ const MESSAGES: Facts = Facts {
 };
 const BY_NUMBER: Facts = Facts {
     tells: Tells::AllButExpunge,
+    by_number: true,
     ..MESSAGES
 };
 const BY_UID: Facts = Facts {
@@ -162,9 +166,13 @@ pub fn facts(verb: Verb) -> Facts {
             tells_first: false,
             ..BY_UID
         },
-        Verb::Copy => MESSAGES,
+        Verb::Copy => Facts {
+            by_number: true,
+            ..MESSAGES
+        },
         Verb::Move => Facts {
             writes: true,
+            by_number: true,
             ..MESSAGES.of(Capability::Move)
         },
         Verb::UidSearch => Facts {

@@ -25,7 +25,7 @@ use store::{
 };
 
 pub use rows::{Row, Rows};
-pub use tell::Manner;
+pub use tell::{Manner, tell_vanished};
 
 use crate::grammar::Numbering;
 use crate::grammar::sequence::{Ranges, SequenceSet};
@@ -50,8 +50,13 @@ pub struct View {
     latest: Option<Rows>,
     keywords: Vec<String>,
     recent: Vec<(u32, u32)>,
+    /// `\Recent` is not told: IMAP4rev2 has none (RFC 9051, Appendix E, 12).
+    recent_ignored: bool,
     modseq: ModSeq,
+    uid_next: u32,
     gone: BTreeSet<u32>,
+    /// Up to which mod-sequence the client knows everything, as long as there are expunges that it has not been told.
+    held_at: Option<ModSeq>,
     changed: BTreeSet<u32>,
     exists_told: usize,
     keywords_told: usize,
@@ -76,7 +81,10 @@ impl View {
             keywords_told: snapshot.info.keywords.len(),
             keywords: snapshot.info.keywords.clone(),
             recent: vec![(snapshot.recent_from.value(), last_recent)],
+            recent_ignored: false,
             modseq: snapshot.info.highest_modseq,
+            uid_next: snapshot.info.uid_next.value(),
+            held_at: None,
             gone: BTreeSet::new(),
             changed: BTreeSet::new(),
             rows,
@@ -116,11 +124,20 @@ impl View {
         self.rows.len() > self.exists_told
     }
 
+    /// `\Recent` is of no interest from now on.
+    pub fn ignore_recent(&mut self) {
+        self.recent_ignored = true;
+        self.recent.clear();
+    }
+
     /// This session has claimed the messages from `first` on that have arrived so far: they are recent here alone.
     pub fn claim_recent(&mut self, first: u32) {
         let Some(last) = self.rows.last_uid() else {
             return;
         };
+        if self.recent_ignored {
+            return;
+        }
         match self.recent.last_mut() {
             Some(range) if first <= range.1.saturating_add(1) => range.1 = range.1.max(last),
             _ if first <= last => self.recent.push((first, last)),
@@ -199,6 +216,54 @@ impl View {
             .collect()
     }
 
+    /// Which of `expunged` (ascending) a client that resynchronises is to hear of (RFC 7162 §3.2.6): those that it names,
+    /// that lie above `known_to`, and that are not messages of this session, whose end is told in the ordinary way.
+    pub fn vanished_before(
+        &self,
+        expunged: &[Uid],
+        named: Option<&SequenceSet>,
+        known_to: u32,
+    ) -> Ranges {
+        let last = self.uid_next.saturating_sub(1).max(1);
+        let named = named.map(|set| set.resolve(last));
+        let uids = expunged.iter().map(|uid| uid.value());
+        uids.filter(|&uid| uid > known_to && uid < self.uid_next)
+            .filter(|&uid| named.as_ref().is_none_or(|named| named.contains(uid)))
+            .filter(|&uid| self.rows.position(uid).is_none())
+            .collect()
+    }
+
+    /// The UIDs of messages that have changed later than `since`, of those that are named or of all, ascending.
+    pub fn changed_since(&self, since: u64, named: Option<&SequenceSet>) -> Vec<u32> {
+        let positions = match named {
+            Some(set) => self.uid_positions(set),
+            None => vec![0..self.rows.len()],
+        };
+        let rows = positions
+            .into_iter()
+            .flatten()
+            .filter_map(|position| self.rows.at(position));
+        rows.filter(|row| row.modseq > since)
+            .map(|row| row.uid)
+            .collect()
+    }
+
+    /// The UID up to which a client knows of every expunge, by its samples of sequence numbers and UIDs (RFC 7162
+    /// §3.2.5.2); 0 if none of them is right.
+    pub fn known_to(&self, numbers: &SequenceSet, uids: &SequenceSet) -> u32 {
+        let each = |set: &SequenceSet| {
+            let ranges: Vec<(u32, u32)> = set.resolve(u32::MAX).iter().collect();
+            ranges.into_iter().flat_map(|(first, last)| first..=last)
+        };
+        let pairs = each(numbers).zip(each(uids));
+        pairs
+            .take_while(|&(number, _)| number <= self.exists())
+            .filter(|&(number, uid)| self.rows.uid(number as usize - 1) == Some(uid))
+            .map(|(_, uid)| uid)
+            .last()
+            .unwrap_or(0)
+    }
+
     /// The numbers by which a command that counts so would name the messages with these UIDs (ascending).
     pub fn numbers(&self, numbering: Numbering, uids: impl IntoIterator<Item = u32>) -> Ranges {
         match numbering {
@@ -217,8 +282,13 @@ impl View {
     /// Where nothing is gone that the client still has to be told, the rows are those of the store: they are shared with it
     /// instead of being changed here as well.
     pub fn apply(&mut self, changes: &Changes) {
+        let before = self.modseq;
         self.take_info(&changes.info);
+        let waiting = self.gone.len();
         self.expunged(changes.vanished.iter().map(|uid| uid.value()));
+        if self.gone.len() > waiting {
+            self.held_at.get_or_insert(before);
+        }
         let shared = changes.entries.as_ref().map(Rows::from);
         match shared {
             Some(rows) if self.gone.is_empty() => {
@@ -250,6 +320,7 @@ impl View {
 
     fn take_info(&mut self, info: &MailboxInfo) {
         self.modseq = self.modseq.max(info.highest_modseq);
+        self.uid_next = self.uid_next.max(info.uid_next.value());
         if info.keywords.len() > self.keywords.len() {
             self.keywords.clone_from(&info.keywords);
         }

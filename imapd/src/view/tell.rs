@@ -8,16 +8,19 @@ use crate::grammar::code::Code;
 use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::flag::SystemFlag;
 use crate::grammar::response::{Condition, Response};
+use crate::grammar::sequence::Ranges;
+use crate::limits::VANISHED_RANGES_MAX;
+use crate::session::Enabled;
 
 /// In what manner a client is told of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
     /// Whether expunges may be told now (RFC 3501 §7.4.1).
     pub expunge: bool,
-    /// Whether FETCH responses carry MODSEQ (RFC 7162 §3.1).
-    pub condstore: bool,
-    /// Whether FETCH responses carry UID: after a UID command, or with `condstore` (RFC 7162 §3.2.4).
+    /// Whether FETCH responses carry UID in any case: after a UID command (RFC 3501 §6.4.8).
     pub uid: bool,
+    /// What the client has enabled.
+    pub enabled: Enabled,
 }
 
 const SYSTEM_FLAGS: [(Flags, SystemFlag); 5] = [
@@ -44,11 +47,12 @@ impl View {
         }
         self.forget_unseen();
         if manner.expunge {
-            self.tell_expunged(out);
+            self.tell_expunged(manner, out);
         }
-        self.tell_exists(out);
+        self.tell_exists(manner, out);
         self.tell_keywords(out);
         self.tell_flags(manner, out);
+        self.tell_held(manner, out);
     }
 
     /// Messages that came and went before the client heard of them were never there.
@@ -57,9 +61,17 @@ impl View {
         self.remove_gone(|position| position >= exists_told);
     }
 
-    fn tell_expunged(&mut self, out: &mut Output) {
+    fn tell_expunged(&mut self, manner: Manner, out: &mut Output) {
+        let vanished: Ranges = if manner.enabled.tells_vanished() {
+            self.gone.iter().copied().collect()
+        } else {
+            Ranges::default()
+        };
         let positions = self.remove_gone(|_| true);
         self.exists_told -= positions.len();
+        if manner.enabled.tells_vanished() {
+            return tell_vanished(false, &vanished, out);
+        }
         // From the highest down, each number is right whatever was told before.
         for position in positions.into_iter().rev() {
             out.put(&Response::Expunge(
@@ -76,6 +88,9 @@ impl View {
                 self.gone.remove(&row.uid);
             }
         }
+        if self.gone.is_empty() {
+            self.held_at = None;
+        }
         match self.latest.take_if(|_| self.gone.is_empty()) {
             Some(latest) => self.rows = latest,
             None => self.rows.remove(&positions),
@@ -83,13 +98,27 @@ impl View {
         positions
     }
 
-    fn tell_exists(&mut self, out: &mut Output) {
+    /// Messages have gone of which the client may not hear now: if the connection broke, it must ask again from before
+    /// that, whatever mod-sequences it has seen since (RFC 7162 §3.2).
+    fn tell_held(&self, manner: Manner, out: &mut Output) {
+        if let Some(held_at) = self.held_at.filter(|_| manner.enabled.qresync) {
+            out.put(&Response::Untagged(
+                Condition::Ok,
+                Some(Code::HighestModSeq(held_at.0)),
+                "Expunges are to be told".to_owned(),
+            ));
+        }
+    }
+
+    fn tell_exists(&mut self, manner: Manner, out: &mut Output) {
         if self.exists_told == self.rows.len() {
             return;
         }
         self.exists_told = self.rows.len();
         out.put(&Response::Exists(self.exists()));
-        out.put(&Response::Recent(self.recent()));
+        if !manner.enabled.rev2 {
+            out.put(&Response::Recent(self.recent()));
+        }
     }
 
     fn tell_keywords(&mut self, out: &mut Output) {
@@ -128,19 +157,24 @@ impl View {
         }
     }
 
-    fn write_flags(&self, uid: u32, manner: Manner, line: &mut FetchLine) {
+    /// Writes the response that tells the message's flags.
+    pub fn write_flags(&self, uid: u32, manner: Manner, line: &mut FetchLine) {
         let Some(position) = self.rows.position(uid) else {
             return;
         };
         let Some(row) = self.rows.at(position) else {
             return;
         };
-        line.begin(u32::try_from(position + 1).unwrap_or(u32::MAX));
-        if manner.uid || manner.condstore {
+        if manner.enabled.uid_only {
+            line.begin_uid(uid);
+        } else {
+            line.begin(u32::try_from(position + 1).unwrap_or(u32::MAX));
+        }
+        if !manner.enabled.uid_only && (manner.uid || manner.enabled.tells_uid()) {
             line.uid(uid);
         }
         self.put_flags(uid, row.flags, row.keywords, line);
-        if manner.condstore {
+        if manner.enabled.condstore {
             line.modseq(row.modseq);
         }
         line.end();
@@ -164,5 +198,12 @@ impl View {
         }
         let recent = self.is_recent(uid).then_some("\\Recent");
         line.flags(&system[..count], self.keyword_names(keywords).chain(recent));
+    }
+}
+
+/// Writes VANISHED, in several responses where there are many ranges.
+pub fn tell_vanished(earlier: bool, uids: &Ranges, out: &mut Output) {
+    for uids in uids.pieces(VANISHED_RANGES_MAX) {
+        out.put(&Response::Vanished { earlier, uids });
     }
 }

@@ -12,6 +12,7 @@ use store::{
 
 use super::*;
 use crate::grammar::Cursor;
+use crate::session::Enabled;
 
 fn info(modseq: u64, uid_next: u32, keywords: &[&str]) -> MailboxInfo {
     MailboxInfo {
@@ -84,9 +85,22 @@ fn followed(changes: Changes, entries: &[EntryState]) -> Changes {
 
 const PLAIN: Manner = Manner {
     expunge: true,
-    condstore: false,
     uid: false,
+    enabled: Enabled {
+        condstore: false,
+        qresync: false,
+        rev2: false,
+        utf8: false,
+        uid_only: false,
+    },
 };
+
+/// A client that has enabled something.
+fn enabling(enable: impl Fn(&mut Enabled)) -> Manner {
+    let mut manner = PLAIN;
+    enable(&mut manner.enabled);
+    manner
+}
 
 fn told(view: &mut View, manner: Manner) -> String {
     let mut out = Output::detached();
@@ -161,10 +175,7 @@ fn what_came_and_went_unheard_is_never_told() {
 fn flags_are_told_when_they_differ_from_what_the_client_knows() {
     let mut view = view(&[1, 2]);
     view.apply(&changes(2, &[state(2, 2, Flags::SEEN)], &[]));
-    let manner = Manner {
-        condstore: true,
-        ..PLAIN
-    };
+    let manner = enabling(|enabled| enabled.condstore = true);
     assert_eq!(
         told(&mut view, manner),
         "* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (2))\r\n"
@@ -293,4 +304,89 @@ fn what_a_session_changed_itself_is_not_forgotten_when_its_expunges_are_told() {
     told(&mut view, PLAIN);
     assert_eq!(uids(&view), [2]);
     assert_eq!(view.rows().at(0).unwrap().flags, Flags::SEEN);
+}
+
+#[test]
+fn qresync_tells_expunges_by_uid_and_only_of_what_the_client_has_heard() {
+    let manner = enabling(|enabled| enabled.qresync = true);
+    let mut view = view(&[405, 406, 407, 410]);
+    view.apply(&changes(2, &[state(500, 2, Flags::NONE)], &[405, 407, 410]));
+    view.apply(&changes(3, &[], &[300, 500]));
+    assert_eq!(told(&mut view, manner), "* VANISHED 405,407,410\r\n");
+    assert_eq!(told(&mut view, manner), "");
+    assert_eq!(uids(&view), [406]);
+}
+
+#[test]
+fn while_expunges_are_held_back_the_client_must_not_believe_that_it_knows_all() {
+    let mut manner = enabling(|enabled| (enabled.qresync, enabled.condstore) = (true, true));
+    manner.expunge = false;
+    let mut view = view(&[1, 2]);
+    view.apply(&changes(5, &[state(2, 5, Flags::SEEN)], &[1]));
+    assert_eq!(
+        told(&mut view, manner),
+        "* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (5))\r\n* OK [HIGHESTMODSEQ 1] Expunges are to be told\r\n"
+    );
+    manner.expunge = true;
+    assert_eq!(told(&mut view, manner), "* VANISHED 1\r\n");
+    manner.expunge = false;
+    view.apply(&changes(6, &[state(2, 6, Flags::NONE)], &[]));
+    assert_eq!(
+        told(&mut view, manner),
+        "* 1 FETCH (UID 2 FLAGS () MODSEQ (6))\r\n"
+    );
+}
+
+#[test]
+fn uid_only_has_no_numbers() {
+    let manner = enabling(|enabled| enabled.uid_only = true);
+    let mut view = view(&[3, 8]);
+    view.apply(&changes(2, &[state(8, 2, Flags::SEEN)], &[3]));
+    assert_eq!(
+        told(&mut view, manner),
+        "* VANISHED 3\r\n* 8 UIDFETCH (FLAGS (\\Seen))\r\n"
+    );
+}
+
+#[test]
+fn rev2_has_no_recent() {
+    let manner = enabling(|enabled| enabled.rev2 = true);
+    let mut view = view(&[1]);
+    view.ignore_recent();
+    view.apply(&changes(
+        2,
+        &[state(1, 2, Flags::SEEN), state(2, 2, Flags::NONE)],
+        &[],
+    ));
+    view.claim_recent(2);
+    assert_eq!(
+        told(&mut view, manner),
+        "* 2 EXISTS\r\n* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n"
+    );
+    assert_eq!(view.recent(), 0);
+}
+
+#[test]
+fn samples_show_what_a_client_knows_of() {
+    // RFC 7162 §3.2.5.2: the fourth message has UID 8, the twelfth is not 24.
+    let view = view(&[1, 2, 5, 8, 9, 10, 11, 12, 13, 20, 21, 25]);
+    assert_eq!(view.known_to(&set("4,12"), &set("8,24")), 8);
+    assert_eq!(view.known_to(&set("4,12"), &set("8,25")), 25);
+    assert_eq!(view.known_to(&set("1:4000000000"), &set("2:4000000000")), 0);
+    let some = |numbers: &[u32]| {
+        numbers
+            .iter()
+            .filter_map(|&uid| Uid::new(uid))
+            .collect::<Vec<_>>()
+    };
+    let expunged = some(&[3, 7, 15, 16, 22, 30]);
+    assert_eq!(
+        view.vanished_before(&expunged, None, 8),
+        [15, 16, 22].into_iter().collect()
+    );
+    assert_eq!(
+        view.vanished_before(&expunged, Some(&set("1:16")), 0),
+        [3, 7, 15, 16].into_iter().collect()
+    );
+    assert_eq!(view.changed_since(0, Some(&set("20:*"))), [20, 21, 25]);
 }

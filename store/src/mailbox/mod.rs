@@ -174,6 +174,17 @@ impl Store {
         .await
     }
 
+    /// Whether there are mailboxes below that (normal) name.
+    pub async fn has_children(&self, account: AccountId, name: &str) -> Result<bool> {
+        // '0' is the octet after '/'.
+        let (first, end) = (format!("{name}/"), format!("{name}0"));
+        self.read_briefly(|connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM mailbox WHERE account = ?1 AND name > ?2 AND name < ?3)";
+            let mut select = connection.prepare_cached(sql)?;
+            Ok(select.query_row(params![account, first, end], |row| row.get(0))?)
+        })
+    }
+
     /// The mailbox of that name; INBOX in any case.
     pub async fn mailbox(&self, account: AccountId, name: &str) -> Result<MailboxInfo> {
         // A name that no mailbox can have is the name of no mailbox.
