@@ -12,14 +12,15 @@ import sys
 import tempfile
 import time
 
-from . import case, delivery, imap, machine, pop3, postfix_dovecot, process, relay
-from .corpus import Corpus
+from . import case, delivery, growth, idle, imap, large, machine, pop3, postfix_dovecot, process, relay
 from .imap_client import ImapClient
-from .pennyblack import DOMAIN, PASSWORD, REPOSITORY, Pennyblack
+from .pennyblack import DOMAIN, KEY as OURS, PASSWORD, REPOSITORY, Pennyblack
 from .report import Results
 
-SUITES = (delivery, imap, pop3, relay)
-OURS, PEERS = "pennyblack", postfix_dovecot.FORMATS
+USUAL_SUITES = (delivery, imap, pop3, relay)
+SCALE_SUITES = (idle, growth, large)
+PEERS = postfix_dovecot.FORMATS
+COMPARED_MIN = 100_000  # in smaller mailboxes only the cost against size is measured
 
 
 def main():
@@ -65,7 +66,7 @@ def _measure(servers, cases, plan, results):
     _look_at_memory(servers, "at rest", results)
     for server in servers:
         _log_in_once(server, accounts)
-    _prepare(servers, cases, plan)
+    _prepare(servers, cases)
     for turn in range(plan.rounds):
         for each in cases:
             for server in servers:
@@ -87,21 +88,19 @@ def _run(each, server, turn, results):
     values = each.run(server, turn)
     spent = process.processor_seconds(server.roots().values()) - before
     results.add(each, server, values, spent)
-    shown = ", ".join(f"{figure.name} {values[figure.name]:,.1f} {figure.unit}" for figure in each.figures)
-    _say(f"round {turn + 1}  {each.name:26} {server.key:11} {shown}")
+    shown = ", ".join(f"{figure.name} {values[figure.name]:,.1f} {figure.unit}" for figure in each.figures if figure.name in values)
+    _say(f"round {turn + 1}  {each.name:26} {server.key:11} {shown or 'not offered'}")
 
 
-def _prepare(servers, cases, plan):
+def _prepare(servers, cases):
     """Fills mailboxes, each kind once per server."""
     wanted = {id(each.prepare): each.prepare for each in cases if each.prepare}
     if not wanted:
         return
-    _say("making messages")
-    messages = list(Corpus().messages(max(plan.imap_messages, plan.pop3_messages)))
     for server in servers:
         start = time.monotonic()
         for prepare in wanted.values():
-            prepare(server, messages)
+            prepare(server)
         _say(f"filled the mailboxes of {server.name} in {time.monotonic() - start:.0f} s")
 
 
@@ -132,12 +131,15 @@ def _make_ready(names, options):
 
 
 def _plan(options):
-    plan = case.SMOKE if options.smoke else case.QUICK if options.quick else case.DEFAULT
+    plan = case.SMOKE if options.smoke else case.SCALE if options.scale else case.QUICK if options.quick else case.DEFAULT
+    if options.sizes:
+        plan = dataclasses.replace(plan, sizes=options.sizes, compared=tuple(size for size in options.sizes if size >= COMPARED_MIN))
     return dataclasses.replace(plan, rounds=options.rounds) if options.rounds else plan
 
 
 def _chosen(plan, patterns):
-    cases = [each for suite in SUITES for each in suite.cases(plan)]
+    suites = SCALE_SUITES if plan.sizes and plan is not case.SMOKE else USUAL_SUITES + SCALE_SUITES
+    cases = [each for suite in suites for each in suite.cases(plan)]
     return [each for each in cases if not patterns or any(fnmatch.fnmatch(each.name, pattern) for pattern in patterns)]
 
 
@@ -145,11 +147,17 @@ def _say(line):
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
+def _sizes(text):
+    return tuple(sorted(map(int, text.split(","))))
+
+
 def _options():
     parser = argparse.ArgumentParser(
         prog="tests/bench/run", description="Measures Pennyblack against Debian's Postfix and Dovecot on this machine.")
     parser.add_argument("--quick", action="store_true", help="one round with small loads, under two minutes")
     parser.add_argument("--smoke", action="store_true", help="one round with next to no load, which shows that everything runs and no more")
+    parser.add_argument("--scale", action="store_true", help="large mailboxes and many sessions instead of the usual loads")
+    parser.add_argument("--sizes", metavar="NUMBERS", type=_sizes, help="with --scale: messages in each mailbox (default 1000,...,1000000)")
     parser.add_argument("--only", metavar="CASE", action="append", default=[],
                         help="only this case; may be repeated, and hold wildcards: 'imap-*'")
     parser.add_argument("--list", action="store_true", help="show the cases and stop")

@@ -5,14 +5,13 @@ attachment, and a few are large. Lines are CRLF, headers are those of mail that 
 """
 
 import base64
+import dataclasses
 import random
 
 SEED = 20
 NEEDLE = "quixotically"  # in the body of one message in a thousand, and nowhere else
 NEEDLE_EVERY = 1000
-TEXT_OCTETS_MEDIAN = 2500
-TEXT_OCTETS_MAX = 200_000
-ATTACHMENT_OCTETS_MEDIAN = 30_000
+THREAD_REACH = 200  # an answer comes at most so many messages after what it answers
 ATTACHMENT_OCTETS_MAX = 1_000_000
 HTML_SHARE = 0.2
 ATTACHMENT_SHARE = 0.1
@@ -21,11 +20,36 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 SYLLABLES = ("ar", "be", "con", "da", "el", "fo", "ga", "hi", "in", "jo", "ka", "lo", "me", "no", "or", "pa", "re", "si", "ta", "un")
 
 
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """How large messages are."""
+
+    text_octets_median: int
+    text_octets_max: int
+    attachment_octets_median: int
+
+
+USUAL = Shape(text_octets_median=2500, text_octets_max=200_000, attachment_octets_median=30_000)
+# A million of them, kept by two servers, must find room on a disk: 3 KiB in the mean, all else being as it is in mail.
+SMALL = Shape(text_octets_median=500, text_octets_max=50_000, attachment_octets_median=3_000)
+
+
+_first = []  # what `first_messages` has made
+
+
+def first_messages(count):
+    """The first `count` messages of the usual shape; made once."""
+    if len(_first) < count:
+        corpus = Corpus()
+        _first.extend(corpus.message(number) for number in range(len(_first), count))
+    return _first[:count]
+
+
 class Corpus:
     """Makes message after message; message n is the same whichever were made before."""
 
-    def __init__(self, seed=SEED):
-        self.seed = seed
+    def __init__(self, seed=SEED, shape=USUAL):
+        self.seed, self.shape = seed, shape
         dice = random.Random(seed)
         words = ["".join(dice.choices(SYLLABLES, k=dice.randint(1, 4))) for _ in range(3000)]
         self.words = words
@@ -81,16 +105,20 @@ class Corpus:
         if dice.random() < 0.3:
             header.append("Cc: " + ",\r\n\t".join(dice.sample(self.people, dice.randint(1, 6))))
         if dice.random() < 0.4:
-            header.append(f"In-Reply-To: <{dice.randrange(number + 1)}@{hosts[0]}.test>")
-            header.append(f"References: <{dice.randrange(number + 1)}@{hosts[0]}.test>")
+            parents = sorted(max(0, number - dice.randint(1, THREAD_REACH)) for _ in range(dice.randint(1, 3)))
+            header.append(f"In-Reply-To: {self._id(parents[-1])}")
+            header.append("References: " + "\r\n\t".join(map(self._id, parents)))
         subject = " ".join(dice.sample(self.words, dice.randint(2, 7)))
         if dice.random() < 0.15:
             subject = f"=?utf-8?B?{base64.b64encode((subject + ' für').encode()).decode()}?="
-        header += [f"Subject: {subject}", f"Date: {date}", f"Message-ID: <{number}@{hosts[0]}.test>", "MIME-Version: 1.0"]
+        header += [f"Subject: {subject}", f"Date: {date}", f"Message-ID: {self._id(number)}", "MIME-Version: 1.0"]
         return header
 
+    def _id(self, number):
+        return f"<{number}@{self.words[number % len(self.words)]}.test>"
+
     def _text(self, dice):
-        octets = min(dice.lognormvariate(0, 1.1) * TEXT_OCTETS_MEDIAN, TEXT_OCTETS_MAX)
+        octets = min(dice.lognormvariate(0, 1.1) * self.shape.text_octets_median, self.shape.text_octets_max)
         return dice.choices(self.lines, k=max(1, int(octets / 60)))
 
     def _alternative(self, boundary, text):
@@ -102,7 +130,7 @@ class Corpus:
         ])
 
     def _mixed(self, dice, boundary, text):
-        octets = int(min(dice.lognormvariate(0, 1.2) * ATTACHMENT_OCTETS_MEDIAN, ATTACHMENT_OCTETS_MAX))
+        octets = int(min(dice.lognormvariate(0, 1.2) * self.shape.attachment_octets_median, ATTACHMENT_OCTETS_MAX))
         lines = max(1, octets // 78)
         start = dice.randrange(max(1, len(self.binary) // 78 - lines)) * 78
         return b"".join([

@@ -10,7 +10,7 @@ import statistics
 import time
 
 from .case import HIGHER, LOWER, Case, Figure
-from .corpus import NEEDLE, Corpus
+from .corpus import NEEDLE, first_messages
 from .imap_client import ImapClient
 from .pennyblack import DOMAIN, PASSWORD
 
@@ -40,8 +40,8 @@ SEARCHES = (
 def cases(plan):
     """SELECT, the fetches, STORE, the searches and APPEND."""
 
-    def prepare(server, messages):
-        fill(server, READER, messages, plan.imap_messages)
+    def prepare(server):
+        fill(server, READER, plan.imap_messages)
 
     shared = {"accounts": (READER,), "prepare": prepare}
     found = [Case(
@@ -56,8 +56,9 @@ def cases(plan):
     return found
 
 
-def fill(server, account, messages, count):
+def fill(server, account, count):
     """Appends the first `count` messages to the account's INBOX, and leaves them read, unread and answered as mail is."""
+    messages = first_messages(count)
     client = _connect(server, account)
     appended = client.messages()
     for start in range(appended, count, APPEND_BATCH):
@@ -131,7 +132,7 @@ def _store(server):
 
 def _append(plan):
     def run(server, turn):
-        messages = list(Corpus().messages(plan.append_messages))
+        messages = first_messages(plan.append_messages)
         client = _connect(server, APPENDER)
         mailbox = f"round{turn}"
         client.drain(f"CREATE {mailbox}")

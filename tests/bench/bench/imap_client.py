@@ -3,6 +3,8 @@
 Answers are counted, not parsed, unless they are small and asked for. A command that is not answered OK raises Refused.
 """
 
+import contextlib
+import itertools
 import re
 import socket
 
@@ -55,13 +57,33 @@ class ImapClient:
         """Selects a mailbox; returns how many messages it holds."""
         return _number(rb"\* (\d+) EXISTS", self.small(f"SELECT {mailbox}"))
 
-    def append(self, mailbox, messages):
-        """Appends all messages by one command (MULTIAPPEND, non-synchronising literals)."""
+    def offers(self, capability):
+        """Whether the server announces this capability."""
+        return capability.encode() in self.small("CAPABILITY").split()
+
+    @contextlib.contextmanager
+    def idling(self):
+        """Idles while in it; `wait_for` waits for news."""
+        tag = self._send("IDLE")
+        self.wait_for(b"+ ")
+        yield
+        self.socket.sendall(b"DONE\r\n")
+        self.wait_for(tag + b" OK")
+
+    def wait_for(self, text):
+        """Reads until this text has come."""
+        answer = bytearray()
+        while text not in answer:
+            answer += self.view[: self._receive()]
+
+    def append(self, mailbox, messages, flags=None):
+        """Appends all messages by one command (MULTIAPPEND, non-synchronising literals), each with its flags if there are any."""
         self.tags += 1
         tag = b"zq%d" % self.tags
         parts = [tag, b" APPEND ", mailbox.encode()]
-        for message in messages:
-            parts += [b" {%d+}\r\n" % len(message), message]
+        for number, message in enumerate(messages):
+            marks = b" (%b)" % " ".join(flags[number]).encode() if flags else b""
+            parts += [b"%b {%d+}\r\n" % (marks, len(message)), message]
         parts.append(b"\r\n")
         self.socket.sendall(b"".join(parts))
         tail = b""
@@ -69,6 +91,13 @@ class ImapClient:
             tail = _last(tail, self.view[: self._receive()])
             if self._finished(tag, tail):
                 return
+
+    def load(self, mailbox, messages, batch=500):
+        """Appends any number of messages, given with their flags, to a new mailbox."""
+        self.drain(f"CREATE {mailbox}")
+        messages = iter(messages)
+        while some := list(itertools.islice(messages, batch)):
+            self.append(mailbox, [message for message, _ in some], [flags for _, flags in some])
 
     def close(self):
         """Logs out and closes."""

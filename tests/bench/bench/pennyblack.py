@@ -8,7 +8,9 @@ import pathlib
 import subprocess
 
 from . import process
+from .imap_client import ImapClient
 
+KEY = "pennyblack"
 DOMAIN = "example.test"
 PASSWORD = "testpass"
 DEAD_DOMAIN = "dead.test"  # where nobody takes mail
@@ -22,8 +24,8 @@ data_dir = "{directory}/data"
 [auth]
 plaintext_on_loopback = true
 [limits]
-connections = 4000
-connections_per_address = 4000
+connections = 20000
+connections_per_address = 20000
 [smtpd]
 listen = ["127.0.0.1:{smtp}"]
 submission = ["127.0.0.1:{submission}"]
@@ -42,7 +44,7 @@ port = {nobody}
 tls = "never"
 [imapd]
 listen = ["127.0.0.1:{imap}"]
-listen_tls = []
+listen_tls = ["127.0.0.1:{imaps}"]
 metrics = "off"
 [pop3d]
 listen = ["127.0.0.1:{pop3}"]
@@ -55,12 +57,12 @@ class Pennyblack:
     """One running server. `start` first; `stop` ends all that it started."""
 
     def __init__(self, scratch, programs):
-        self.name = "pennyblack"
-        self.key = "pennyblack"
+        self.name = KEY
+        self.key = KEY
         self.programs = pathlib.Path(programs).resolve()
         self.directory = pathlib.Path(scratch) / "pennyblack"
         self.config = self.directory / "pennyblack.toml"
-        self.smtp_port, self.imap_port, self.pop3_port = process.free_ports(3)
+        self.smtp_port, self.imap_port, self.imaps_port, self.pop3_port = process.free_ports(4)
         self.submission_port, self.sink_port, self.nobody_port = process.free_ports(3)
         self.running = {}
 
@@ -68,28 +70,32 @@ class Pennyblack:
         """Makes these accounts, {name: password}, and starts all daemons; ready to be used when it returns."""
         self.directory.mkdir()
         self.config.write_text(
-            CONFIG.format(directory=self.directory, smtp=self.smtp_port, imap=self.imap_port, pop3=self.pop3_port, dead=DEAD_DOMAIN,
+            CONFIG.format(directory=self.directory, smtp=self.smtp_port, imap=self.imap_port, imaps=self.imaps_port, pop3=self.pop3_port, dead=DEAD_DOMAIN,
                           submission=self.submission_port, sink=self.sink_port, nobody=self.nobody_port), encoding="utf-8")
         self._mailctl("init", "--domain", DOMAIN)
         with concurrent.futures.ThreadPoolExecutor(max_workers=4) as workers:
             list(workers.map(self._add_account, accounts.items()))
         for daemon in DAEMONS:
-            with open(self.directory / f"{daemon}.log", "wb") as log:
-                self.running[daemon] = subprocess.Popen(
-                    [self.programs / daemon, "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._start(daemon)
         for port in (self.smtp_port, self.imap_port, self.pop3_port):
             process.wait_for_port(port)
 
+    def restart_imap(self, account):
+        """Makes the IMAP server forget what it has in memory; the account's password alone it knows again."""
+        _stop([self.running["imapd"]])
+        self._start("imapd")
+        process.wait_for_port(self.imap_port)
+        ImapClient(self.imap_port, f"{account}@{DOMAIN}", PASSWORD).close()
+
+    def load(self, account, mailbox, messages):
+        """Fills a new mailbox with messages, given with their flags."""
+        client = ImapClient(self.imap_port, f"{account}@{DOMAIN}", PASSWORD)
+        client.load(mailbox, messages)
+        client.close()
+
     def stop(self):
         """Stops the daemons; kills what does not stop in time."""
-        for running in self.running.values():
-            running.terminate()
-        for running in self.running.values():
-            try:
-                running.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
+        _stop(self.running.values())
 
     def roots(self):
         """The process of each daemon."""
@@ -116,9 +122,25 @@ class Pennyblack:
         """The commit that the repository is at; the programs are built from it by `run`."""
         return process.run_checked(["git", "-C", REPOSITORY, "describe", "--always", "--dirty"]).strip()
 
+    def _start(self, daemon):
+        with open(self.directory / f"{daemon}.log", "ab") as log:
+            self.running[daemon] = subprocess.Popen(
+                [self.programs / daemon, "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
     def _add_account(self, account):
         name, password = account
         self._mailctl("account", "add", f"{name}@{DOMAIN}", "--password-stdin", given=password + "\n")
 
     def _mailctl(self, *arguments, given=""):
         process.run_checked([self.programs / "mailctl", "--config", self.config, *arguments], input=given)
+
+
+def _stop(programs):
+    for running in programs:
+        running.terminate()
+    for running in programs:
+        try:
+            running.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()

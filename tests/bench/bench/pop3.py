@@ -16,8 +16,8 @@ MILLISECONDS = 1000
 def cases(plan):
     """Download of all messages, one at a time and pipelined; nothing is deleted."""
 
-    def prepare(server, messages):
-        fill(server, DROP, messages, plan.pop3_messages)
+    def prepare(server):
+        fill(server, DROP, plan.pop3_messages)
 
     def case(name, title, download):
         figures = (Figure("first", "ms", LOWER, GOAL), Figure("again", "ms", LOWER, GOAL))

@@ -13,12 +13,14 @@ import pwd
 import subprocess
 
 from . import process
+from .imap_client import ImapClient
 
 DOMAIN = "example.test"
 PACKAGES = ["postfix", "dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"]
 MAIL_USER = "nobody"
 FORMATS = ("maildir", "sdbox", "mdbox")
 STOP_SECONDS = 20
+MAILDIR_FLAGS = {r"\Seen": "S", r"\Answered": "R", r"\Flagged": "F", r"\Deleted": "T", r"\Draft": "D"}
 
 MAIN_CF = """
 compatibility_level = 3.6
@@ -93,7 +95,9 @@ state_dir = {dir}/state
 log_path = {dir}/dovecot.log
 protocols = imap pop3 lmtp
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{dir}/tls.pem
+ssl_key = <{dir}/tls.pem
 disable_plaintext_auth = no
 mail_location = {location}
 mail_fsync = {fsync}
@@ -116,11 +120,12 @@ service imap-login {{
     port = {imap}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
   }}
   # "High-performance mode" of Dovecot's documentation.
   service_count = 0
   process_min_avail = 2
+  client_limit = 4000
 }}
 service pop3-login {{
   inet_listener pop3 {{
@@ -133,7 +138,7 @@ service pop3-login {{
   process_min_avail = 2
 }}
 service imap {{
-  process_limit = 1024
+  process_limit = 2048
 }}
 service lmtp {{
   unix_listener lmtp {{
@@ -161,13 +166,15 @@ class PostfixDovecot:
         self.mail_format = mail_format
         self.fsync = fsync
         self.lmtp_concurrency = lmtp_concurrency
-        self.smtp_port, self.imap_port, self.pop3_port = process.free_ports(3)
+        self.smtp_port, self.imap_port, self.imaps_port, self.pop3_port = process.free_ports(4)
         self.submission_port, self.sink_port = self.smtp_port, process.free_ports(1)[0]
         self.dovecot = None
+        self.passwords = {}
 
     def start(self, accounts):
         """Starts both with these accounts, {name: password}; ready to be used when it returns."""
         self._lay_out(accounts)
+        self.passwords = accounts
         self.dovecot = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", self.directory / "dovecot.conf"])
         process.wait_for_port(self.imap_port)
         process.wait_for_port(self.pop3_port)
@@ -198,8 +205,31 @@ class PostfixDovecot:
 
     def forget_caches(self, account):
         """Removes what Dovecot has cached about the account's messages, so that the next reading is a first one."""
-        for cache in self._home(account).rglob("dovecot.index.cache"):
-            cache.unlink()
+        # By name: to look for them would be to walk through all messages.
+        for place in ("*", "*/.*", "*/mailboxes/*/dbox-Mails", "*/storage"):
+            for cache in self._home(account).glob(f"{place}/dovecot.index.cache"):
+                cache.unlink()
+
+    def restart_imap(self, account):
+        """There is nothing to restart: each session is a new process."""
+
+    def load(self, account, mailbox, messages):
+        """Fills a new mailbox with messages, given with their flags: files of a Maildir are written, the rest is appended."""
+        client = ImapClient(self.imap_port, f"{account}@{DOMAIN}", self.passwords[account])
+        if self.mail_format != "maildir":
+            return client.load(mailbox, messages)
+        client.drain(f"CREATE {mailbox}")
+        current = self._home(account) / "Maildir" / f".{mailbox}" / "cur"
+        owner = pwd.getpwnam(MAIL_USER)
+        for number, (message, flags) in enumerate(messages):
+            # Dovecot gives UIDs in the order of the names.
+            marks = "".join(sorted(MAILDIR_FLAGS[flag] for flag in flags))
+            stored = message.replace(b"\r\n", b"\n")
+            path = current / f"{1_700_000_000 + number}.M{number:07}P1.bench,S={len(stored)},W={len(message)}:2,{marks}"
+            path.write_bytes(stored)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        client.select(mailbox)
+        client.close()
 
     def troubles(self):
         """What went wrong by their own logs, a few lines of it."""
@@ -238,6 +268,7 @@ class PostfixDovecot:
             "smtp": self.smtp_port,
             "sink": self.sink_port,
             "imap": self.imap_port,
+            "imaps": self.imaps_port,
             "pop3": self.pop3_port,
             "location": LOCATIONS[self.mail_format],
             "fsync": self.fsync,
@@ -246,6 +277,9 @@ class PostfixDovecot:
             # One destination has at most so many deliveries under way, all of which may be for one user.
             "user_concurrency": 2 * self.lmtp_concurrency,
         }
+        process.run_checked(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                             "/CN=mail.example.test", "-keyout", self.directory / "tls.key", "-out", self.directory / "tls.crt"])
+        self._write("tls.pem", (self.directory / "tls.crt").read_text() + (self.directory / "tls.key").read_text())
         self._write("postfix/main.cf", MAIN_CF.format(**settings))
         self._write("postfix/master.cf", MASTER_CF.format(**settings))
         self._write("dovecot.conf", DOVECOT_CONF.format(**settings))

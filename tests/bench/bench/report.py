@@ -7,11 +7,12 @@ rounds are compared; the spread is how far the rounds lie apart, and tells how m
 import json
 import statistics
 
-from .case import HIGHER
+from .case import FIGURES, HIGHER, SIZES
+from .pennyblack import KEY as OURS
 
-OURS = "pennyblack"
 MIB = 1 << 20
 REST_MIB_GOAL = 20  # of each of our daemons before any load
+FLAT_GOAL = 1.5  # cost in the largest mailbox over that in the smallest
 GROWTH_MAX = 1.1  # of each of our daemons from the first round to the end
 
 
@@ -42,18 +43,18 @@ class Results:
         """Figures that should be the same for all servers, and are not."""
         return [f"{case.name}: {name} differs between servers"
                 for case in self.cases for name in case.same
-                if len({repr(value) for values in self.values[case.name, name].values() for value in values}) > 1]
+                if len({repr(value) for values in self.values.get((case.name, name), {}).values() for value in values}) > 1]
 
     def rows(self):
         """One row for each figure: medians, ratios to each peer, goal."""
         for case in self.cases:
             for figure in case.figures:
-                by_server = self.values[case.name, figure.name]
+                by_server = self.values.get((case.name, figure.name), {})
                 medians = {server: statistics.median(values) for server, values in by_server.items()}
                 ratios = {server: _ratio(figure, medians[OURS], median)
                           for server, median in medians.items() if server != OURS and OURS in medians}
                 yield {
-                    "case": case.name, "title": case.title, "figure": figure.name, "unit": figure.unit,
+                    "table": case.table, "case": case.name, "title": case.title, "figure": figure.name, "unit": figure.unit,
                     "median": medians, "values": by_server, "ratio": ratios, "goal": figure.goal,
                     "spread": {server: _spread(values) for server, values in by_server.items()},
                     "cpu_seconds": {server: statistics.median(values) for server, values in self.values[case.name, "cpu"].items()},
@@ -70,7 +71,7 @@ class Results:
 
     def as_text(self):
         """All of it, for people."""
-        parts = [_facts(self.machine, self.versions), self._figures_table(), self._memory_tables()]
+        parts = [_facts(self.machine, self.versions), self._figures_table(), self._sizes_table(), self._memory_tables()]
         parts += [f"! {line}" for line in self.differing()]
         parts += [f"! {server}: {line}" for server, lines in self.troubles.items() for line in lines]
         return "\n\n".join(part for part in parts if part)
@@ -80,6 +81,8 @@ class Results:
         peers = [server for server in servers if server != OURS]
         lines = [["case", "figure", *servers, "unit", *(f"times {peer}" for peer in peers), "goal", "spread", "cpu s"]]
         for row in self.rows():
+            if row["table"] != FIGURES:
+                continue
             reached = [row["ratio"].get(peer) for peer in peers]
             lines.append([
                 row["case"], row["figure"], *(_number(row["median"].get(server)) for server in servers), row["unit"],
@@ -88,6 +91,22 @@ class Results:
                 " / ".join(_number(row["cpu_seconds"].get(server)) for server in servers),
             ])
         return _table(lines) if len(lines) > 1 else ""
+
+    def _sizes_table(self):
+        cases = [case for case in self.cases if case.table == SIZES]
+        if not cases:
+            return ""
+        lines = [["messages in the mailbox", "server", *(f"{figure.name} {figure.unit}" for figure in cases[0].figures), "times", "goal"]]
+        for case in cases:
+            for server in self.versions:
+                values = [self.values.get((case.name, figure.name), {}).get(server) for figure in case.figures]
+                medians = [statistics.median(each) if each else None for each in values]
+                if None in medians:
+                    continue
+                times = medians[-1] / medians[0]
+                goal = f"{FLAT_GOAL:g} {_verdict(times <= FLAT_GOAL)}" if server == OURS else ""
+                lines.append([case.name, server, *map(_number, medians), f"{times:.1f}", goal])
+        return _table(lines)
 
     def _memory_tables(self):
         tables = []
