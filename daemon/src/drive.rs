@@ -19,7 +19,7 @@ use crate::limits::{
     BODY_PROGRESS_OCTETS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX, STOP_LINGER_SECONDS_MAX,
 };
 use crate::output::{Disconnected, Output};
-use crate::sasl::revoked;
+use crate::sasl::{Identity, revoked};
 use crate::session::{Farewell, Next, Session};
 use crate::stop::Stop;
 use crate::tls::Acceptor;
@@ -87,6 +87,9 @@ pub async fn refuse<S: Session>(session: &mut S, stream: Stream, terms: Terms) -
     link.report(end)
 }
 
+/// Done when a login holds no more.
+type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 enum Never {}
 
 struct Link {
@@ -96,8 +99,8 @@ struct Link {
     patience: Patience,
     terms: Terms,
     tls: Option<TlsInfo>,
-    /// Done when the login holds no more; None before there is one.
-    revoked: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Who has logged in, and what is done when that holds no more; None as long as there is nobody.
+    revoked: Option<(Identity, Watch)>,
 }
 
 /// What ended the waiting for a client.
@@ -209,13 +212,19 @@ impl Link {
         })
     }
 
-    /// Once somebody has logged in: begins to see whether that still holds.
+    /// Once somebody has logged in: begins to see whether that still holds; anew for whoever comes after him.
     fn watch_login<S: Session>(&mut self, session: &S) {
-        if self.revoked.is_none()
-            && let (Some(identity), Some(store)) = (session.identity(), &self.terms.store)
-        {
-            self.revoked = Some(Box::pin(revoked(store.clone(), identity.clone())));
+        let watched = self.revoked.as_ref().map(|(identity, _)| identity);
+        if watched == session.identity() {
+            return;
         }
+        self.revoked = match (session.identity(), &self.terms.store) {
+            (Some(identity), Some(store)) => {
+                let watch = Box::pin(revoked(store.clone(), identity.clone()));
+                Some((identity.clone(), watch))
+            }
+            _ => None,
+        };
     }
 
     fn heard(&mut self, read: io::Result<usize>) -> Result<Next, End> {
@@ -311,11 +320,11 @@ async fn close(stream: &mut Stream, input: &mut Input, linger: bool) -> io::Resu
 }
 
 fn poll_revoked(
-    revoked: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    revoked: &mut Option<(Identity, Watch)>,
     cx: &mut std::task::Context<'_>,
 ) -> Poll<()> {
     match revoked {
-        Some(revoked) => revoked.as_mut().poll(cx),
+        Some((_, revoked)) => revoked.as_mut().poll(cx),
         None => Poll::Pending,
     }
 }

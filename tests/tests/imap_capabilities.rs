@@ -51,6 +51,7 @@ const PROBES: &[(&str, Probe)] = &[
     ("CONDSTORE", Untold("SELECT INBOX", "HIGHESTMODSEQ")),
     ("CONDSTORE", Untold("ENABLE CONDSTORE", "CONDSTORE")),
     ("QRESYNC", Untold("ENABLE QRESYNC", "QRESYNC")),
+    ("UNAUTHENTICATE", Refused("UNAUTHENTICATE")),
     ("UIDONLY", Untold("ENABLE UIDONLY", "UIDONLY")),
     ("ESEARCH", Refused("SEARCH RETURN (COUNT) ALL")),
     ("WITHIN", Refused("SEARCH OLDER 5")),

@@ -1,4 +1,4 @@
-//! LOGIN and AUTHENTICATE (RFC 3501 §6.2.2, §6.2.3; RFC 4959). What is right is judged in `daemon::sasl`.
+//! LOGIN, AUTHENTICATE (RFC 3501 §6.2.2, §6.2.3; RFC 4959) and UNAUTHENTICATE (RFC 8437). What is right is judged in `daemon::sasl`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -75,6 +75,15 @@ impl ImapSession {
             Step::Done(identity) => self.logged_in(identity).await,
             Step::Failed(failure) => Err(Reject::Login(failure)),
         }
+    }
+
+    /// UNAUTHENTICATE (RFC 8437): the connection is as before login, for another user.
+    pub(crate) fn unauthenticate(&mut self) -> Done {
+        self.forget_login();
+        Done::code(
+            Code::Capability(self.capabilities()),
+            "Logged out of the account",
+        )
     }
 
     async fn logged_in(&mut self, identity: Identity) -> Outcome {

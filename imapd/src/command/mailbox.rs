@@ -1,5 +1,6 @@
 //! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7; RFC 6154 §3). The rules are the store's.
 
+use daemon::session::Output;
 use store::SpecialUse;
 
 use crate::grammar::command::Use;
@@ -8,11 +9,12 @@ use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 
 impl ImapSession {
-    pub(crate) async fn create(&mut self, name: &str, uses: &[Use]) -> Outcome {
+    pub(crate) async fn create(&mut self, name: &str, uses: &[Use], out: &mut Output) -> Outcome {
         let special_use = special_use(uses)?;
         self.store()
             .create_mailbox(self.user()?.account, name, special_use)
             .await?;
+        self.tell_normalised(name, name, out).await?;
         Ok(Done::text("CREATE completed"))
     }
 
@@ -27,11 +29,30 @@ impl ImapSession {
         Ok(Done::text("DELETE completed"))
     }
 
-    pub(crate) async fn rename(&mut self, from: &str, to: &str) -> Outcome {
+    pub(crate) async fn rename(&mut self, from: &str, to: &str, out: &mut Output) -> Outcome {
         self.store()
             .rename_mailbox(self.user()?.account, from, to)
             .await?;
+        self.tell_normalised(to, from, out).await?;
         Ok(Done::text("RENAME completed"))
+    }
+
+    /// A client with IMAP4rev2 that wrote a name in another form than the one that is kept learns that one (RFC 9051
+    /// §6.3.9.7).
+    async fn tell_normalised(
+        &self,
+        written: &str,
+        before: &str,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        if !self.enabled.rev2 {
+            return Ok(());
+        }
+        let info = self.store().mailbox(self.user()?.account, written).await?;
+        if info.name != written {
+            self.tell_name(&info, before, out).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn subscribe(&mut self, name: &str) -> Outcome {

@@ -14,6 +14,14 @@ use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::view::View;
 
+/// `RETURN (ALL)`
+const EVERYTHING: ReturnOptions = ReturnOptions {
+    min: false,
+    max: false,
+    all: true,
+    count: false,
+};
+
 impl ImapSession {
     pub(crate) async fn search(
         &mut self,
@@ -26,7 +34,8 @@ impl ImapSession {
         if by_modseq {
             self.enable_condstore(out);
         }
-        let store = self.store();
+        // RFC 9051 §6.4.4: in IMAP4rev2 the answer is always ESEARCH.
+        let (store, rev2) = (self.store(), self.enabled.rev2);
         let view = &self.selected()?.view;
         let reader = Reader {
             store,
@@ -35,7 +44,8 @@ impl ImapSession {
         };
         let program = Arc::new(Program::new(&search.key, view, Timestamp::now().seconds));
         let positions = scan(&reader, program, view).await?;
-        let response = match search.returns {
+        let returns = search.returns.or(rev2.then_some(EVERYTHING));
+        let response = match returns {
             None => {
                 let numbers = positions
                     .iter()

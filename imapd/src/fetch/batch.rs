@@ -232,6 +232,7 @@ impl Batches<'_> {
     }
 
     fn simple_item(&mut self, item: &Item, message: &Message, view: &View) -> Result<(), Reject> {
+        let utf8 = self.enabled.speaks_utf8();
         let line = &mut self.line;
         let (row, entry, index) = (&message.row, &message.entry, &message.index);
         match item {
@@ -252,9 +253,11 @@ impl Batches<'_> {
                 let Some(index) = index else { return Ok(()) };
                 let index = &index.decode()?;
                 match item {
-                    Item::Envelope => structure::envelope(index.envelope(), line.item("ENVELOPE")),
-                    Item::Body => structure::body(index, false, line.item("BODY")),
-                    _ => structure::body(index, true, line.item("BODYSTRUCTURE")),
+                    Item::Envelope => {
+                        structure::envelope(index.envelope(), utf8, line.item("ENVELOPE"))
+                    }
+                    Item::Body => structure::body(index, false, utf8, line.item("BODY")),
+                    _ => structure::body(index, true, utf8, line.item("BODYSTRUCTURE")),
                 }
             }
             Item::Section(_) => {}

@@ -74,6 +74,8 @@ pub enum Command {
     },
     /// LOGIN
     Login { user: Vec<u8>, password: Secret },
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
     /// ID (RFC 2971)
     Id(Vec<(String, Option<String>)>),
     /// ENABLE (RFC 5161), in capital letters.
@@ -164,6 +166,7 @@ impl Command {
             Verb::Noop => return Ok(Self::Noop),
             Verb::Logout => return Ok(Self::Logout),
             Verb::StartTls => return Ok(Self::StartTls),
+            Verb::Unauthenticate => return Ok(Self::Unauthenticate),
             Verb::Namespace => return Ok(Self::Namespace),
             Verb::Idle => return Ok(Self::Idle),
             Verb::Check => return Ok(Self::Check),

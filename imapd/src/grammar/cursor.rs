@@ -263,7 +263,7 @@ impl<'a> Cursor<'a> {
         self.expect(b'"', what)?;
         let plain = self.take_while(|octet| !matches!(octet, b'"' | b'\\' | b'\r' | b'\n' | 0));
         if self.eat(b'"') {
-            return Ok(Cow::Borrowed(plain));
+            return utf8(Cow::Borrowed(plain));
         }
         let mut value = plain.to_vec();
         while self.eat(b'\\') {
@@ -276,7 +276,7 @@ impl<'a> Cursor<'a> {
             );
         }
         self.expect(b'"', "the end of a quoted string")?;
-        Ok(Cow::Owned(value))
+        utf8(Cow::Owned(value))
     }
 
     fn literal(&mut self, what: &'static str) -> Parsed<&'a [u8]> {
@@ -297,6 +297,14 @@ impl<'a> Cursor<'a> {
         }
         self.rest = rest;
         Ok(value)
+    }
+}
+
+/// RFC 6855 §3: octets above 127 in a quoted string are UTF-8, or it is refused.
+fn utf8(quoted: Cow<'_, [u8]>) -> Parsed<Cow<'_, [u8]>> {
+    match std::str::from_utf8(&quoted) {
+        Ok(_) => Ok(quoted),
+        Err(_) => Err(Malformed::Expected("a quoted string in UTF-8")),
     }
 }
 

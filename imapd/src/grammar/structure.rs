@@ -1,7 +1,7 @@
 //! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2), written from the index that the store made at arrival.
 //!
-//! The depth of the tree is bounded by the index, therefore the walk may recurse. Header text goes out in ASCII:
-//! see [`super::encoded_word`].
+//! The depth of the tree is bounded by the index, therefore the walk may recurse. Header text goes out in ASCII,
+//! see [`super::encoded_word`], but to a client that has enabled UTF-8 as it is (RFC 6855 §3, RFC 9051 §4.3).
 
 use store::mime::{
     Disposition, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, Text,
@@ -9,23 +9,24 @@ use store::mime::{
 
 use super::{encoded_word, quote};
 
-fn text(value: Option<&str>, into: &mut Vec<u8>) {
+fn text(value: Option<&str>, utf8: bool, into: &mut Vec<u8>) {
     match value {
+        Some(value) if utf8 => quote::utf8_string(value, into),
         Some(value) => quote::string(&encoded_word::ascii(value.as_bytes()), into),
         None => into.extend_from_slice(b"NIL"),
     }
 }
 
-fn word(value: &str, into: &mut Vec<u8>) {
-    text(Some(value), into);
+fn word(value: &str, utf8: bool, into: &mut Vec<u8>) {
+    text(Some(value), utf8, into);
 }
 
 /// Writes ENVELOPE.
-pub fn envelope(envelope: &Envelope<'_>, into: &mut Vec<u8>) {
+pub fn envelope(envelope: &Envelope<'_>, utf8: bool, into: &mut Vec<u8>) {
     into.push(b'(');
-    text(envelope.date.as_deref(), into);
+    text(envelope.date.as_deref(), utf8, into);
     into.push(b' ');
-    text(envelope.subject.as_deref(), into);
+    text(envelope.subject.as_deref(), utf8, into);
     for list in [
         &envelope.from[..],
         envelope.sender_or_from(),
@@ -35,39 +36,40 @@ pub fn envelope(envelope: &Envelope<'_>, into: &mut Vec<u8>) {
         &envelope.bcc,
     ] {
         into.push(b' ');
-        addresses(list, into);
+        addresses(list, utf8, into);
     }
     into.push(b' ');
-    text(envelope.in_reply_to.as_deref(), into);
+    text(envelope.in_reply_to.as_deref(), utf8, into);
     into.push(b' ');
-    text(envelope.message_id.as_deref(), into);
+    text(envelope.message_id.as_deref(), utf8, into);
     into.push(b')');
 }
 
-fn addresses(list: &[EnvelopeAddress<'_>], into: &mut Vec<u8>) {
+fn addresses(list: &[EnvelopeAddress<'_>], utf8: bool, into: &mut Vec<u8>) {
     if list.is_empty() {
         return into.extend_from_slice(b"NIL");
     }
     into.push(b'(');
     for address in list {
         into.push(b'(');
-        text(address.name.as_deref(), into);
+        text(address.name.as_deref(), utf8, into);
         into.push(b' ');
-        text(address.route.as_deref(), into);
+        text(address.route.as_deref(), utf8, into);
         into.push(b' ');
-        text(address.mailbox.as_deref(), into);
+        text(address.mailbox.as_deref(), utf8, into);
         into.push(b' ');
-        text(address.host.as_deref(), into);
+        text(address.host.as_deref(), utf8, into);
         into.push(b')');
     }
     into.push(b')');
 }
 
 /// Writes BODYSTRUCTURE, or BODY, which is the same without extension data.
-pub fn body(index: &MessageIndex<'_>, extended: bool, into: &mut Vec<u8>) {
+pub fn body(index: &MessageIndex<'_>, extended: bool, utf8: bool, into: &mut Vec<u8>) {
     Writer {
         index,
         extended,
+        utf8,
         into,
     }
     .part(index.root());
@@ -76,6 +78,7 @@ pub fn body(index: &MessageIndex<'_>, extended: bool, into: &mut Vec<u8>) {
 struct Writer<'a> {
     index: &'a MessageIndex<'a>,
     extended: bool,
+    utf8: bool,
     into: &'a mut Vec<u8>,
 }
 
@@ -95,7 +98,7 @@ impl Writer<'_> {
             self.part(child);
         }
         self.space();
-        word(&part.subtype, self.into);
+        word(&part.subtype, self.utf8, self.into);
         if self.extended {
             self.space();
             self.parameters(&part.parameters);
@@ -105,17 +108,17 @@ impl Writer<'_> {
 
     /// body-type-basic, body-type-msg or body-type-text.
     fn single(&mut self, part: &Part<'_>) {
-        word(&part.media_type, self.into);
+        word(&part.media_type, self.utf8, self.into);
         self.space();
-        word(&part.subtype, self.into);
+        word(&part.subtype, self.utf8, self.into);
         self.space();
         self.parameters(&part.parameters);
         self.space();
-        text(part.id.as_deref(), self.into);
+        text(part.id.as_deref(), self.utf8, self.into);
         self.space();
-        text(part.description.as_deref(), self.into);
+        text(part.description.as_deref(), self.utf8, self.into);
         self.space();
-        word(part.encoding.as_str(), self.into);
+        word(part.encoding.as_str(), self.utf8, self.into);
         self.space();
         quote::number(part.body_octets(), self.into);
         self.message_inside(part);
@@ -126,7 +129,7 @@ impl Writer<'_> {
         }
         if self.extended {
             self.space();
-            text(part.md5.as_deref(), self.into);
+            text(part.md5.as_deref(), self.utf8, self.into);
             self.disposition_language_location(part);
         }
     }
@@ -141,8 +144,8 @@ impl Writer<'_> {
         };
         self.space();
         match &message.envelope {
-            Some(inside) => envelope(inside, self.into),
-            None => envelope(&Envelope::default(), self.into),
+            Some(inside) => envelope(inside, self.utf8, self.into),
+            None => envelope(&Envelope::default(), self.utf8, self.into),
         }
         self.space();
         self.part(message);
@@ -154,7 +157,7 @@ impl Writer<'_> {
         self.space();
         self.language(&part.language);
         self.space();
-        text(part.location.as_deref(), self.into);
+        text(part.location.as_deref(), self.utf8, self.into);
     }
 
     fn disposition(&mut self, disposition: Option<&Disposition<'_>>) {
@@ -162,7 +165,7 @@ impl Writer<'_> {
             return self.into.extend_from_slice(b"NIL");
         };
         self.into.push(b'(');
-        word(&disposition.kind, self.into);
+        word(&disposition.kind, self.utf8, self.into);
         self.space();
         self.parameters(&disposition.parameters);
         self.into.push(b')');
@@ -174,9 +177,9 @@ impl Writer<'_> {
         }
         for (position, parameter) in parameters.iter().enumerate() {
             self.into.push(if position == 0 { b'(' } else { b' ' });
-            word(&parameter.name, self.into);
+            word(&parameter.name, self.utf8, self.into);
             self.space();
-            word(&parameter.value, self.into);
+            word(&parameter.value, self.utf8, self.into);
         }
         self.into.push(b')');
     }
@@ -184,11 +187,11 @@ impl Writer<'_> {
     fn language(&mut self, tags: &[Text<'_>]) {
         match tags {
             [] => self.into.extend_from_slice(b"NIL"),
-            [only] => word(only, self.into),
+            [only] => word(only, self.utf8, self.into),
             several => {
                 for (position, tag) in several.iter().enumerate() {
                     self.into.push(if position == 0 { b'(' } else { b' ' });
-                    word(tag, self.into);
+                    word(tag, self.utf8, self.into);
                 }
                 self.into.push(b')');
             }

@@ -31,6 +31,7 @@ verbs! {
     StartTls = "STARTTLS",
     Authenticate = "AUTHENTICATE",
     Login = "LOGIN",
+    Unauthenticate = "UNAUTHENTICATE",
     Id = "ID",
     Enable = "ENABLE",
     Select = "SELECT",

@@ -35,6 +35,7 @@ const WHOLE: &[Capability] = &[
     Capability::CreateSpecialUse,
     Capability::AppendLimit,
     Capability::UidOnly,
+    Capability::Unauthenticate,
 ];
 
 /// What is offered where `hidden` names what is not.

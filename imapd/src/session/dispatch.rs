@@ -171,13 +171,14 @@ impl ImapSession {
                 self.authenticate(tag, &mechanism, initial, out).await
             }
             Command::Login { user, password } => self.login(&user, &password).await,
+            Command::Unauthenticate => Ok(self.unauthenticate()),
             Command::Id(fields) => self.id(&fields, out),
             Command::Enable(names) => self.enable(&names, out),
             Command::Select(select) => self.select(&select, false, out).await,
             Command::Examine(select) => self.select(&select, true, out).await,
-            Command::Create { mailbox, uses } => self.create(&mailbox, &uses).await,
+            Command::Create { mailbox, uses } => self.create(&mailbox, &uses, out).await,
             Command::Delete(mailbox) => self.delete(&mailbox).await,
-            Command::Rename { from, to } => self.rename(&from, &to).await,
+            Command::Rename { from, to } => self.rename(&from, &to, out).await,
             Command::Subscribe(mailbox) => self.subscribe(&mailbox).await,
             Command::Unsubscribe(mailbox) => self.unsubscribe(&mailbox).await,
             Command::List(list) => self.list(&list, out).await,

@@ -74,6 +74,11 @@ impl Enabled {
         self.qresync || self.uid_only
     }
 
+    /// Names and texts are UTF-8 (RFC 6855 §3, RFC 9051 §5.1).
+    pub fn speaks_utf8(self) -> bool {
+        self.utf8 || self.rev2
+    }
+
     /// FETCH responses that nobody asked for bear the UID (RFC 7162 §3.2.4; RFC 9051, Appendix E, 21). UIDFETCH bears it
     /// anyway.
     pub fn tells_uid(self) -> bool {
@@ -122,6 +127,17 @@ impl ImapSession {
         }
     }
 
+    /// Forgets everything but TLS and what is counted for the log (RFC 8437 §3).
+    pub(crate) fn forget_login(&mut self) {
+        let fresh = Self::new(self.connection.clone());
+        let before = std::mem::replace(self, fresh);
+        self.tls = before.tls;
+        self.failures_in_a_row = before.failures_in_a_row;
+        self.commands = before.commands;
+        self.fetched = before.fetched;
+        self.appended = before.appended;
+    }
+
     pub(crate) fn capabilities(&self) -> String {
         capability::announced(
             self.offered,
@@ -145,7 +161,7 @@ impl ImapSession {
         };
         Dialect {
             offered,
-            utf8: self.enabled.utf8 || self.enabled.rev2,
+            utf8: self.enabled.speaks_utf8(),
             rev2: self.enabled.rev2,
         }
     }

@@ -114,6 +114,10 @@ pub fn facts(verb: Verb) -> Facts {
             private: true,
             ..LOGIN
         },
+        Verb::Unauthenticate => Facts {
+            tells: Tells::Nothing,
+            ..MAILBOXES.of(Capability::Unauthenticate)
+        },
         Verb::Enable => MAILBOXES.of(Capability::Enable),
         Verb::Create | Verb::Delete | Verb::Rename | Verb::Subscribe | Verb::Unsubscribe => {
             MAILBOXES
