@@ -197,6 +197,37 @@ async fn a_deferred_recipient_waits_and_keeps_what_was_said() {
 }
 
 #[tokio::test]
+async fn a_message_whose_recipients_became_due_apart_is_leased_once() {
+    let (_dir, store) = open().await;
+    let both = vec![relay("a@one.test", now()), relay("b@one.test", now())];
+    let first = enqueue(&store, None, both).await;
+    let lessee = store.lessee().await.expect("lessee");
+    let leased = lessee.lease("one.test", 10).await.expect("lease").remove(0);
+    let deferred = |at: usize, due: i64| Settlement {
+        relay: leased.recipients[at].id,
+        recipient: leased.recipients[at].recipient.clone(),
+        outcome: Outcome::Deferred {
+            due,
+            notice_due: None,
+        },
+        reply: "451 later".into(),
+    };
+    let apart = vec![deferred(0, now() - 30), deferred(1, now() - 10)];
+    lessee
+        .settle(first, "one.test", apart, Vec::new())
+        .await
+        .expect("settle");
+    let second = enqueue(&store, None, vec![relay("c@one.test", now() - 20)]).await;
+    let leased = lessee.lease("one.test", 10).await.expect("lease");
+    let leased: Vec<_> = leased
+        .iter()
+        .map(|leased| (leased.message, leased.recipients.len()))
+        .collect();
+    assert_eq!(leased, [(first, 2), (second, 1)]);
+    end(&store).await;
+}
+
+#[tokio::test]
 async fn senders_take_turns() {
     let (_dir, store) = open().await;
     store.add_domain("example.test").await.expect("domain");
@@ -287,6 +318,13 @@ async fn hold_release_and_drop_reach_what_the_filter_names() {
         1
     );
     assert!(store.queued(second).await.is_err());
+    let handled = store.queue_action(QueueAction::Retry, of(first)).await;
+    let handled = handled.expect("retry");
+    assert_eq!(
+        (handled.changed, handled.unsuitable),
+        (0, 2),
+        "what is held stays so"
+    );
     store
         .queue_action(
             QueueAction::Release,

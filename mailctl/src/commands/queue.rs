@@ -89,7 +89,7 @@ async fn handle(office: &Office, action: QueueAction, selection: &Selection) -> 
         .store
         .queue_action(action, selected(selection)?)
         .await?;
-    if handled.changed + handled.busy == 0 {
+    if handled.changed + handled.busy + handled.unsuitable == 0 {
         return Err(Failure::new(Kind::NotFound, "no such mail is in the queue")
             .next("`mailctl queue list` shows what is."));
     }
@@ -107,7 +107,18 @@ async fn handle(office: &Office, action: QueueAction, selection: &Selection) -> 
             handled.busy
         );
     }
-    let facts = json!({ "changed": handled.changed, "busy": handled.busy });
+    if handled.unsuitable > 0 {
+        text += &match action {
+            QueueAction::Release => format!(" {} were not held.", handled.unsuitable),
+            _ => format!(
+                " {} are held, and were left alone: `mailctl queue release` lets them go.",
+                handled.unsuitable
+            ),
+        };
+    }
+    let facts = json!({
+        "changed": handled.changed, "busy": handled.busy, "left_alone": handled.unsuitable,
+    });
     Ok(Answer::done(text, facts))
 }
 

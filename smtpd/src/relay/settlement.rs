@@ -60,10 +60,12 @@ async fn try_settle(depot: &Depot, attended: &Attended) -> store::Result<()> {
         reports,
     } = attended;
     let now = Timestamp::now().seconds;
+    // One for all of them: what has one host goes there together the next time, too.
+    let chance = chance();
     let mut settlements = Vec::with_capacity(reports.len());
     let mut told: Vec<(Action, Vec<Affected>)> = Vec::new();
     for (recipient, report) in leased.recipients.iter().zip(reports) {
-        let decision = decide(depot, recipient, report, now);
+        let decision = decide(depot, recipient, report, now, chance);
         log(leased, recipient, report, &decision);
         if let Some(action) = decision.action
             && may_be_told(leased)
@@ -94,7 +96,13 @@ fn may_be_told(leased: &Leased) -> bool {
     !leased.reverse_path.is_empty() && !leased.forged
 }
 
-fn decide(depot: &Depot, recipient: &LeasedRecipient, report: &Report, now: i64) -> Decision {
+fn decide(
+    depot: &Depot,
+    recipient: &LeasedRecipient,
+    report: &Report,
+    now: i64,
+    chance: f64,
+) -> Decision {
     let settled = |outcome, action| Decision {
         outcome,
         action,
@@ -116,7 +124,7 @@ fn decide(depot: &Depot, recipient: &LeasedRecipient, report: &Report, now: i64)
                 expires: recipient.expires,
                 notice_due: recipient.notice_due,
             };
-            match schedule::next(unreached, &depot.config().relay, now, chance()) {
+            match schedule::next(unreached, &depot.config().relay, now, chance) {
                 Next::GiveUp => settled(store::Outcome::Failed, Some(Action::Failed)),
                 Next::Retry {
                     due,

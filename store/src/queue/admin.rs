@@ -1,17 +1,25 @@
 //! The administrator's hand on the queue: retry now, hold, release, drop.
 //!
-//! What is being attempted at this moment is left alone, and counted as busy. Giving a
-//! message back to its sender needs a notice, which is the runner's: `expire` makes it due,
-//! with no time left.
+//! What is being attempted at this moment is left alone, and counted as busy. What is held stays so until it is released: a retry
+//! of the whole queue lets nothing go that somebody wanted to look at first. Giving a message back to its sender needs a notice, which
+//! is the runner's: `expire` makes it due, with no time left.
+//!
+//! A queue can be long. It is handled in batches, a transaction each, so that nobody who accepts mail has to wait for all of it.
 
-use rusqlite::{Connection, ToSql, params_from_iter};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use super::QueueFilter;
 use super::lease::refresh_destination;
 use super::settle::finish_message;
 use crate::journal::{self, Event};
 use crate::timestamp::now_seconds;
+use crate::writer::Tx;
 use crate::{MessageId, RelayId, Result, Store};
+
+/// Recipients handled in one transaction.
+const BATCH: usize = 500;
 
 /// How many recipients a command reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,12 +28,14 @@ pub struct Handled {
     pub changed: u64,
     /// Left alone because an attempt is going on.
     pub busy: u64,
+    /// Left alone because they are held, and a retry releases nothing; or are not held, and there is nothing to release.
+    pub unsuitable: u64,
 }
 
 /// What to do with queued recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueAction {
-    /// Attempt now.
+    /// Attempt now what is waiting.
     Retry,
     /// No attempts until released.
     Hold,
@@ -48,6 +58,15 @@ impl QueueAction {
         }
     }
 
+    /// Whether a recipient in that state, which is not `leased`, is one for it.
+    fn suits(self, state: &str) -> bool {
+        match self {
+            QueueAction::Retry => state == "waiting",
+            QueueAction::Release => state == "held",
+            QueueAction::Hold | QueueAction::Drop | QueueAction::Expire => true,
+        }
+    }
+
     fn sql(self) -> &'static str {
         match self {
             QueueAction::Retry | QueueAction::Release => {
@@ -67,71 +86,106 @@ struct Chosen {
     message: MessageId,
     recipient: String,
     domain: String,
-    leased: bool,
 }
 
 impl Store {
-    /// Does `action` to all recipients that the filter names; without a `domain` or `recipient`, all of the messages.
+    /// Does `action` to all recipients that the filter names; without a `domain` or `recipient`, all of the messages. The filter's
+    /// `limit` does not count. If it fails, some may have been handled already.
     pub async fn queue_action(&self, action: QueueAction, filter: QueueFilter) -> Result<Handled> {
-        self.write(move |tx| {
-            let mut handled = Handled::default();
-            let mut domains = std::collections::BTreeSet::new();
-            for chosen in choose(tx.connection, &filter)? {
-                if chosen.leased {
-                    handled.busy += 1;
-                    continue;
-                }
-                tx.connection
-                    .prepare_cached(action.sql())?
-                    .execute(rusqlite::params![chosen.relay, now_seconds()])?;
-                journal::record(
-                    tx.connection,
-                    chosen.message,
-                    action.event(),
-                    &format!("<{}>", chosen.recipient),
-                )?;
-                finish_message(tx, chosen.message)?;
-                handled.changed += 1;
-                domains.insert(chosen.domain);
-            }
-            for domain in domains {
-                tx.connection
-                    .prepare_cached("UPDATE destination SET not_before = 0 WHERE domain = ?1")?
-                    .execute([&domain])?;
-                refresh_destination(tx.connection, &domain)?;
-            }
-            tx.touched_queue();
-            Ok(handled)
-        })
-        .await
+        let mut handled = Handled::default();
+        let mut after = RelayId(0);
+        loop {
+            let wanted = filter.clone();
+            let batch = self
+                .read(move |connection| choose(connection, &wanted, after))
+                .await?;
+            let Some(last) = batch.last() else {
+                return Ok(handled);
+            };
+            after = last.relay;
+            let of_batch = self.write(move |tx| handle(tx, action, &batch)).await?;
+            handled.changed += of_batch.changed;
+            handled.busy += of_batch.busy;
+            handled.unsuitable += of_batch.unsuitable;
+        }
     }
 }
 
-fn choose(connection: &Connection, filter: &QueueFilter) -> Result<Vec<Chosen>> {
-    let sql = "SELECT relay.id, relay.message, recipient, domain, state = 'leased'
-        FROM relay JOIN outbound USING (message)
-        WHERE (?1 IS NULL OR relay.message = ?1) AND (?2 IS NULL OR reverse_path = ?2)
-            AND (?3 IS NULL OR recipient = ?3) AND (?4 IS NULL OR domain = ?4)
-        ORDER BY relay.id LIMIT ?5";
-    let limit = filter
-        .limit
-        .unwrap_or(super::LISTED_MAX)
-        .min(super::LISTED_MAX) as i64;
-    let values: [&dyn ToSql; 5] = [
-        &filter.message,
-        &filter.sender,
-        &filter.recipient,
-        &filter.domain,
-        &limit,
+/// Those of a batch that are still there and suit.
+fn handle(tx: &mut Tx<'_>, action: QueueAction, batch: &[Chosen]) -> Result<Handled> {
+    let mut handled = Handled::default();
+    let mut domains = BTreeSet::new();
+    for chosen in batch {
+        let sql = "SELECT state FROM relay WHERE id = ?1";
+        let state: Option<String> = tx
+            .connection
+            .prepare_cached(sql)?
+            .query_row([chosen.relay], |row| row.get(0))
+            .optional()?;
+        match state.as_deref() {
+            None => {}
+            Some("leased") => handled.busy += 1,
+            Some(state) if !action.suits(state) => handled.unsuitable += 1,
+            Some(_) => {
+                handle_one(tx, action, chosen)?;
+                handled.changed += 1;
+                domains.insert(chosen.domain.as_str());
+            }
+        }
+    }
+    for domain in domains {
+        tx.connection
+            .prepare_cached("UPDATE destination SET not_before = 0 WHERE domain = ?1")?
+            .execute([domain])?;
+        refresh_destination(tx.connection, domain)?;
+    }
+    tx.touched_queue();
+    Ok(handled)
+}
+
+fn handle_one(tx: &mut Tx<'_>, action: QueueAction, chosen: &Chosen) -> Result<()> {
+    tx.connection
+        .prepare_cached(action.sql())?
+        .execute(params![chosen.relay, now_seconds()])?;
+    let detail = format!("<{}>", chosen.recipient);
+    journal::record(tx.connection, chosen.message, action.event(), &detail)?;
+    finish_message(tx, chosen.message)
+}
+
+/// The next recipients that the filter names, from the one behind `after` on.
+fn choose(connection: &Connection, filter: &QueueFilter, after: RelayId) -> Result<Vec<Chosen>> {
+    let mut sql = "SELECT relay.id, relay.message, recipient, domain FROM relay JOIN outbound USING (message) WHERE relay.id > ?"
+        .to_owned();
+    let mut values: Vec<&dyn ToSql> = vec![&after];
+    let conditions: [(&str, Option<&dyn ToSql>); 4] = [
+        (
+            "relay.message",
+            filter.message.as_ref().map(|value| value as _),
+        ),
+        (
+            "reverse_path",
+            filter.sender.as_ref().map(|value| value as _),
+        ),
+        (
+            "recipient",
+            filter.recipient.as_ref().map(|value| value as _),
+        ),
+        ("domain", filter.domain.as_ref().map(|value| value as _)),
     ];
-    let mut select = connection.prepare(sql)?;
+    for (column, value) in conditions {
+        if let Some(value) = value {
+            sql += &format!(" AND {column} = ?");
+            values.push(value);
+        }
+    }
+    sql += &format!(" ORDER BY relay.id LIMIT {BATCH}");
+    let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map(params_from_iter(values), |row| {
         Ok(Chosen {
             relay: row.get(0)?,
             message: row.get(1)?,
             recipient: row.get(2)?,
             domain: row.get(3)?,
-            leased: row.get(4)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

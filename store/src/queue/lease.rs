@@ -8,6 +8,7 @@
 //! a file of its own in `locks/`. If that lock can be taken, the process is gone and what it
 //! had leased is due again.
 
+use std::collections::HashSet;
 use std::fs::File;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -254,7 +255,9 @@ fn due_of_sender(
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map(params![domain, sender, now, limit as i64], |row| row.get(0))?;
     let mut messages: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
-    messages.dedup();
+    // Recipients of one message that were deferred may have become due apart from each other.
+    let mut seen = HashSet::new();
+    messages.retain(|message| seen.insert(*message));
     Ok(messages)
 }
 
