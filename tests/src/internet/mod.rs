@@ -9,6 +9,7 @@
 //! | `authority.rs` | certificates that a server under test trusts |
 //! | `policy_host.rs` | MTA-STS policies over HTTPS |
 //! | `postfix.rs` | [`Postfix`]: a real host |
+//! | `logins.rs` | [`Logins`]: who may log in there |
 //! | `host.rs` | [`Host`]: one that plays a script, good or bad |
 //!
 //! ```text
@@ -24,6 +25,7 @@
 
 mod authority;
 mod host;
+mod logins;
 mod nameserver;
 mod policy_host;
 mod postfix;
@@ -41,6 +43,7 @@ use tempfile::NamedTempFile;
 
 pub use authority::{Authority, Flaw, Issued};
 pub use host::{Host, Scene};
+pub use logins::Logins;
 use nameserver::Running;
 pub use policy_host::PolicyHost;
 pub use postfix::Postfix;

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tests::imap::Imap;
-use tests::internet::{Internet, Postfix, Zone};
-use tests::server::Server;
+use tests::internet::{Authority, Internet, Issued, Postfix, Zone};
+use tests::server::{Server, ServerError};
 use tests::smtp::Smtp;
 
 /// The port of all hosts elsewhere.
-const PORT: u16 = 2525;
+pub const PORT: u16 = 2525;
 /// How long mail may take to come.
 const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -23,37 +23,72 @@ pub struct Ground {
     pub server: Server,
     /// Where `to.test` gets its mail.
     pub host: SocketAddr,
-    _internet: Internet,
+    /// Whom our server trusts.
+    pub authority: Authority,
+    internet: Internet,
 }
 
 impl Ground {
     /// Everything but the host itself.
     pub fn new() -> Ground {
-        let host = SocketAddr::new(own_address().into(), PORT);
-        let SocketAddr::V4(address) = host else {
-            unreachable!("it is an IPv4 address")
-        };
+        Ground::with(Server::with)
+    }
+
+    /// The same with a server of the test's own, which is given its configuration.
+    pub fn with(
+        server: impl FnOnce(toml::Table, &[String]) -> Result<Server, ServerError>,
+    ) -> Ground {
+        let authority = Authority::new().unwrap();
         let internet = Internet::new().unwrap();
-        let zone = Zone::unsigned("to.test")
-            .mx(10, "mx.to.test")
-            .a("mx.to.test", *address.ip());
-        internet.publish(zone).unwrap();
         let mut config = internet.config();
-        let relay = format!("port = {PORT}\nprivate_addresses = true\nip = \"ipv4\"");
+        let relay = format!(
+            "port = {PORT}\nprivate_addresses = true\nip = \"ipv4\"\nca_file = '{}'",
+            authority.file().display()
+        );
         let relay: toml::Table = relay.parse().unwrap();
         config.insert("relay".to_owned(), relay.into());
         let limits: toml::Table = "shutdown_seconds = 1".parse().unwrap();
         config.insert("limits".to_owned(), limits.into());
-        Ground {
-            server: Server::with(config, &[]).unwrap(),
-            host,
-            _internet: internet,
-        }
+        let ground = Ground {
+            server: server(config, &[]).unwrap(),
+            host: SocketAddr::new(own_address().into(), PORT),
+            authority,
+            internet,
+        };
+        ground.publish(ground.zone(Zone::unsigned));
+        ground
+    }
+
+    /// `to.test` with its host.
+    pub fn zone(&self, made: fn(&str) -> Zone) -> Zone {
+        let SocketAddr::V4(host) = self.host else {
+            unreachable!("it is an IPv4 address")
+        };
+        made("to.test")
+            .mx(10, "mx.to.test")
+            .a("mx.to.test", *host.ip())
+    }
+
+    /// Puts a zone into the DNS.
+    pub fn publish(&self, zone: Zone) {
+        self.internet.publish(zone).unwrap();
     }
 
     /// The host of `to.test`, with these settings.
     pub fn postfix(&self, settings: &[(&str, &str)]) -> Postfix {
         Postfix::start(self.host, "to.test", settings).unwrap()
+    }
+
+    /// The same with this certificate for TLS.
+    pub fn postfix_with(&self, certificate: &Issued, settings: &[(&str, &str)]) -> Postfix {
+        let file = self.server.scratch().join("mx.pem");
+        std::fs::write(&file, certificate.pem()).unwrap();
+        let file = file.display().to_string();
+        let tls = [
+            ("smtpd_tls_chain_files", file.as_str()),
+            ("smtpd_tls_security_level", "may"),
+        ];
+        self.postfix(&[&tls, settings].concat())
     }
 
     /// A session of the sender.

@@ -111,6 +111,33 @@ fn success_is_told_by_the_host_that_knows_of_it() {
 }
 
 #[test]
+fn a_host_that_will_not_tell_is_told_of_in_its_place() {
+    let ground = Ground::new();
+    let _postfix = ground.postfix(&[("smtpd_discard_ehlo_keywords", "dsn")]);
+    let mut smtp = ground.submit();
+    smtp.command(&format!("MAIL FROM:<{SENDER}> ENVID=one"), "250")
+        .unwrap();
+    smtp.command("RCPT TO:<b@to.test> NOTIFY=SUCCESS", "250")
+        .unwrap();
+    smtp.command("DATA", "354").unwrap();
+    smtp.link
+        .send(b"Subject: told\r\n\r\nHello.\r\n.\r\n")
+        .unwrap();
+    assert!(smtp.reply().unwrap().starts_with("250"));
+    let notice = ground.inbox().remove(0);
+    for text in [
+        "Original-Envelope-Id: one",
+        "Final-Recipient: rfc822; b@to.test",
+        "Action: relayed",
+        "Status: 2.0.0",
+        "Remote-MTA: dns; mx.to.test",
+    ] {
+        assert!(notice.contains(text), "{text} is not in\n{notice}");
+    }
+    assert!(!notice.contains("Hello."), "the header alone: {notice}");
+}
+
+#[test]
 fn who_sent_what_an_alias_sends_on_is_told_behind_his_rewritten_address() {
     let ground = Ground::new();
     let _postfix = ground.postfix(&[("smtpd_recipient_restrictions", "reject")]);

@@ -68,6 +68,46 @@ fn what_was_put_off_keeps_the_reply_and_is_sent_when_told_to() {
 }
 
 #[test]
+fn a_host_that_says_not_now_is_asked_again_and_has_the_message_once() {
+    for restriction in [
+        // As greylisting does it, and as a host that closes the session.
+        "check_recipient_access static:{450 4.2.0 greylisted: come again}",
+        "check_recipient_access static:{421 4.3.2 closing}",
+    ] {
+        let ground = Ground::new();
+        let postfix = ground.postfix(&[("smtpd_recipient_restrictions", restriction)]);
+        ground
+            .submit()
+            .deliver(
+                SENDER,
+                &["b@to.test", "c@to.test"],
+                b"Subject: again\r\n\r\nHello.\r\n",
+            )
+            .unwrap();
+        ground.wait_for_queue("put off", |queue| {
+            let recipients = queue[0]["recipients"].as_array();
+            recipients.is_some_and(|recipients| {
+                recipients.len() == 2 && recipients.iter().all(|one| one["attempts"] == 1)
+            })
+        });
+        // What was put off together is due together.
+        let queue = ground.mailctl(&["queue", "list", "--json"]);
+        let queue: serde_json::Value = serde_json::from_str(&queue).unwrap();
+        let due = |at: usize| queue[0]["recipients"][at]["next_attempt"].clone();
+        assert_eq!(due(0), due(1));
+        drop(postfix);
+        let postfix = ground.postfix(&[]);
+        ground.mailctl(&["queue", "retry", "--sender", SENDER]);
+        postfix.messages(2).unwrap();
+        ground.wait_for_queue("empty", |queue| queue.as_array().unwrap().is_empty());
+        let once = format!("from=<{SENDER}>, size=");
+        let log = postfix.log();
+        let taken = log.lines().filter(|line| line.contains(&once));
+        assert_eq!(taken.count(), 1, "one transaction for both: {log}");
+    }
+}
+
+#[test]
 fn a_domain_that_has_become_local_gets_its_mail_here() {
     let ground = Ground::new();
     ground
