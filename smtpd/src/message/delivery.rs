@@ -168,7 +168,10 @@ async fn finish(
     let report = received::copy(&draft, header.octets(), is_report).await?;
     let notices = match forged {
         true => Vec::new(),
-        false => successes(store, source.config, envelope, &header, draft.id()).await?,
+        false => {
+            let (keyring, config) = (&shared.keyring, source.config);
+            successes(store, keyring, config, envelope, &header, draft.id()).await?
+        }
     };
     let trace = trace(source, envelope, &draft.id().printed(), date);
     draft.prepend((trace + &leaving.signatures + &checked.verdict.fields).as_bytes())?;

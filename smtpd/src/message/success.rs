@@ -11,6 +11,7 @@ use crate::envelope::Envelope;
 use crate::grammar::ReversePath;
 use crate::relay::client::Status;
 use crate::relay::notification::{About, Action, Affected, Notice, of_header, post};
+use crate::sign::keyring::Keyring;
 
 /// The notices that the sender of the message `id` wants now.
 ///
@@ -18,6 +19,7 @@ use crate::relay::notification::{About, Action, Affected, Notice, of_header, pos
 /// The store cannot do it now.
 pub(super) async fn successes(
     store: &Store,
+    keyring: &Keyring,
     config: &Config,
     envelope: &Envelope,
     header: &Header,
@@ -45,7 +47,7 @@ pub(super) async fn successes(
             affected,
             returned: of_header(header),
         };
-        notices.extend(post(store, config, &notice, now).await?);
+        notices.extend(post(store, keyring, config, &notice, now).await?);
     }
     Ok(notices)
 }

@@ -195,7 +195,9 @@ async fn notices(
             affected,
             returned: returned(depot, leased, action).await?,
         };
-        notices.extend(notification::post(&depot.store, &config, &notice, now).await?);
+        let keyring = &depot.shared.keyring;
+        let posted = notification::post(&depot.store, keyring, &config, &notice, now).await?;
+        notices.extend(posted);
         metrics::counter!("relay_notices_total", "action" => notice.action.keyword()).increment(1);
     }
     Ok(notices)

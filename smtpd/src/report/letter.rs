@@ -9,11 +9,10 @@ use store::{
 use crate::envelope::written;
 use crate::grammar::{Host, Mailbox, ReversePath};
 use crate::limits::REPORT_LETTER_OCTETS_MAX;
-use crate::message::digest::{BodyDigests, DigestKind};
-use crate::message::header::{Header, HeaderReader};
+use crate::message::header::HeaderReader;
 use crate::message::trace::delivery_prefix;
 use crate::shared::Shared;
-use crate::sign::signature::sign;
+use crate::sign::own::signatures;
 
 /// What sending needs.
 pub(super) struct Post<'a> {
@@ -54,9 +53,10 @@ impl Post<'_> {
         let mut reader = HeaderReader::default();
         reader.push(letter.text.as_bytes());
         let (header, body) = reader.finish();
-        let signature = self.signature(&from, &header, &body).await?;
+        let keyring = &self.shared.keyring;
+        let signatures = signatures(keyring, self.store, from.domain(), &header, &body).await?;
         let mut draft = Draft::new(self.store, u64::MAX);
-        draft.set_header(header.below(&signature).octets())?;
+        draft.set_header(header.below(&signatures).octets())?;
         draft.write(&body).await?;
         let message = draft.seal().await?;
         let accepted = self.store.accept(Acceptance {
@@ -79,24 +79,6 @@ impl Post<'_> {
         let id = accepted.await?.id.printed();
         tracing::info!(%id, kind, about, "report sent");
         Ok(())
-    }
-
-    async fn signature(
-        &self,
-        from: &Address,
-        header: &Header,
-        body: &[u8],
-    ) -> store::Result<String> {
-        let signers = self
-            .shared
-            .keyring
-            .signers(self.store, from.domain())
-            .await?;
-        let mut digests = BodyDigests::new([DigestKind::SIGNED]);
-        digests.push(body);
-        let hashes = digests.finish();
-        let hash = hashes.first().map_or(&[][..], |(_, hash)| hash.as_slice());
-        Ok(sign(&signers, header, hash))
     }
 
     /// Where the addresses lead; one that nobody has leads nowhere.

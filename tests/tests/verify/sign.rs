@@ -4,6 +4,7 @@ use serde_json::Value;
 use tests::chat::Listener;
 use tests::client;
 use tests::server::Server;
+use tests::smtp::Smtp;
 
 use super::{World, python};
 
@@ -143,6 +144,26 @@ fn a_message_without_keys_is_not_signed_and_large_ones_are_signed_whole() {
         std::thread::sleep(std::time::Duration::from_secs(1));
     };
     let judged = judged_by_dkimpy(&world, &keys, &message);
+    assert_eq!(judged.matches("True").count(), 2, "{judged}");
+}
+
+#[test]
+fn what_the_server_writes_itself_is_signed_too() {
+    let world = World::for_users();
+    let keys = create_keys(&world);
+    let mut smtp = Smtp::login(&world.server, "alice@example.test").unwrap();
+    let from = "MAIL FROM:<alice@example.test>";
+    smtp.command(from, "250").unwrap();
+    let to = "RCPT TO:<bob@example.test> NOTIFY=SUCCESS";
+    smtp.command(to, "250").unwrap();
+    smtp.command("DATA", "354").unwrap();
+    let data = [MESSAGE.replace("\r\n.", "\r\n..").as_bytes(), b".\r\n"].concat();
+    smtp.link.send(&data).unwrap();
+    assert!(smtp.reply().unwrap().starts_with("250"));
+    let show = ["message", "show", "alice@example.test", "1"];
+    let notice = world.server.mailctl_ok(&show, "").unwrap();
+    assert!(notice.contains("Action: delivered"), "{notice}");
+    let judged = judged_by_dkimpy(&world, &keys, &notice);
     assert_eq!(judged.matches("True").count(), 2, "{judged}");
 }
 

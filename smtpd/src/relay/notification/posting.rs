@@ -1,4 +1,4 @@
-//! A notice on its way: composed, addressed to the sender, ready to be accepted.
+//! A notice on its way: composed, signed, addressed to the sender, ready to be accepted.
 
 use daemon::config::Config;
 use store::{Acceptance, BodyKind, Draft, Error, Store};
@@ -7,7 +7,10 @@ use super::compose::{compose, is_internationalised};
 use super::notice::Notice;
 use crate::grammar::ReversePath;
 use crate::limits::ADDED_OCTETS_MAX;
+use crate::message::header::HeaderReader;
 use crate::relay::leads::{Leads, leads};
+use crate::sign::keyring::Keyring;
+use crate::sign::own::signatures;
 
 /// Makes a message of it, to be accepted together with what it tells. `None` if its sender has no mailbox any more: then
 /// nobody is told.
@@ -16,6 +19,7 @@ use crate::relay::leads::{Leads, leads};
 /// The store cannot do it now.
 pub(crate) async fn post(
     store: &Store,
+    keyring: &Keyring,
     config: &Config,
     notice: &Notice,
     now: i64,
@@ -45,6 +49,11 @@ pub(crate) async fn post(
         true => BodyKind::SevenBit,
         false => BodyKind::EightBitMime,
     };
+    let mut reader = HeaderReader::default();
+    reader.push(&octets);
+    let (header, content) = reader.finish();
+    let signatures = signatures(keyring, store, &config.hostname, &header, &content).await?;
+    draft.write(signatures.as_bytes()).await?;
     draft.write(&octets).await?;
     let message = draft.seal().await?;
     if leads.filings.is_empty() && leads.relays.is_empty() {
