@@ -14,6 +14,7 @@ pub mod destinations;
 pub mod dns;
 pub mod envelope;
 pub mod grammar;
+mod https;
 pub mod limits;
 pub mod message;
 pub mod milter;

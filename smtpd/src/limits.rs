@@ -67,6 +67,12 @@ pub const REPORT_ADDRESSES_MAX: usize = 10;
 /// A report as a message, sent or received. Compressed, the largest of real ones have some MiB.
 pub const REPORT_LETTER_OCTETS_MAX: usize = 10 << 20;
 
+/// How long a host may take to be handed a report.
+pub const REPORT_HANDOVER_SECONDS_MAX: u64 = 60;
+
+/// Octets of what a host answers to a report.
+pub const REPORT_ANSWER_OCTETS_MAX: usize = 1 << 20;
+
 /// A received report, uncompressed.
 pub const REPORT_UNCOMPRESSED_OCTETS_MAX: usize = 50 << 20;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ use store::{
     Day, Options, QueueFilter, Queued, ReportKind, SigningAlgorithm, Store, TlsPolicy,
     TlsSessionFailure, TlsSessions,
 };
-use tests::internet::{Internet, Zone};
+use tests::internet::{Authority, Internet, PolicyHost, Zone};
 
 /// Reads a report's message from its standard input with nothing but Python's own library.
 const READER: &str = r#"
@@ -49,10 +49,15 @@ struct Ground {
 
 impl Ground {
     async fn new() -> Ground {
+        Ground::with("").await
+    }
+
+    /// With more lines of configuration.
+    async fn with(more: &str) -> Ground {
         let internet = Internet::new().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let text = format!(
-            "hostname = 'mail.example.test'\ndata_dir = '{}'\n{}\n[report]\naddress = 'reports@example.test'\n",
+            "hostname = 'mail.example.test'\ndata_dir = '{}'\n{}\n[report]\naddress = 'reports@example.test'\n{more}",
             dir.path().display(),
             internet.config(),
         );
@@ -244,6 +249,59 @@ async fn a_domain_is_told_how_connections_to_it_were_protected() {
         "certificate-expired"
     );
     assert_eq!(received::read(&message).unwrap().kind, ReportKind::Tls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_on_tls_is_handed_over_by_https_and_waits_until_it_is_taken() {
+    let authority = Authority::new().unwrap();
+    let tls = authority.issue(&["host.test"]).unwrap().server().unwrap();
+    let host = PolicyHost::start(([127, 0, 0, 1], 0).into(), tls, "").unwrap();
+    let more = format!(
+        "[relay]\nprivate_addresses = true\nca_file = '{}'\n",
+        authority.file().display()
+    );
+    let ground = Ground::with(&more).await;
+    let port = host.address().port();
+    let record = format!("v=TLSRPTv1; rua=https://host.test:{port}/report");
+    let zone = Zone::signed("test")
+        .txt("_smtp._tls.host.test.", &record)
+        .a("host.test.", [127, 0, 0, 1]);
+    ground.internet.publish(zone).unwrap();
+    let sessions = TlsSessions {
+        policy: TlsPolicy {
+            domain: "host.test".to_owned(),
+            kind: "no-policy-found".to_owned(),
+            policy: Vec::new(),
+            hosts: Vec::new(),
+        },
+        failure: None,
+        count: 3,
+    };
+    let today = Day::of(jiff::Timestamp::now().as_second());
+    let counted = ground.store.count_tls_sessions(today, vec![sessions]);
+    counted.await.unwrap();
+
+    host.answer("HTTP/1.1 503 Later\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert!(ground.send().await.is_empty(), "nothing goes by mail");
+    host.answer("HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    ground.send().await;
+    ground.send().await;
+    assert_eq!(host.requests().len(), 2, "what was taken is not sent again");
+    let request = format!("POST /report HTTP/1.1 host.test:{port}");
+    assert_eq!(host.requests()[1], request);
+
+    let (kind, packed) = host.bodies().remove(1);
+    assert_eq!(kind, "application/tlsrpt+gzip");
+    let mut report = String::new();
+    let mut unpacked = flate2::read::GzDecoder::new(&packed[..]);
+    unpacked.read_to_string(&mut report).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let id = format!("{}.host.test@mail.example.test", today.0);
+    assert_eq!(report["report-id"], id.as_str());
+    assert_eq!(
+        report["policies"][0]["summary"]["total-successful-session-count"],
+        3
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

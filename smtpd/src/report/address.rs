@@ -1,5 +1,6 @@
 //! Who is told about a domain: addresses of its records, as far as they may be asked for (RFC 9990 §4, RFC 8460 §3).
 
+use hyper::Uri;
 use mail_auth::Txt;
 use mail_auth::common::cache::NoCache;
 use mail_auth::common::parse::TxtRecordParser;
@@ -19,20 +20,32 @@ pub(super) async fn willing(dns: &Dns, domain: &str, addresses: &[String]) -> Op
     Some(willing.into_iter().cloned().collect())
 }
 
-/// Who wants TLS reports about `domain`, by mail. `None`: that is not known now.
-pub(super) async fn wanting_tls(dns: &Dns, domain: &str) -> Option<Vec<String>> {
+/// Who wants to be told about TLS.
+#[derive(Debug, Default)]
+pub(super) struct TlsReaders {
+    /// Addresses of mail.
+    pub(super) by_mail: Vec<String>,
+    /// `https:` URIs.
+    pub(super) by_https: Vec<Uri>,
+}
+
+/// Who wants TLS reports about `domain`. `None`: that is not known now.
+pub(super) async fn wanting_tls(dns: &Dns, domain: &str) -> Option<TlsReaders> {
     let answer = dns.txt(&format!("_smtp._tls.{domain}")).await.ok()?;
     let mut records = answer
         .records
         .iter()
         .filter_map(|text| TlsRpt::parse(text).ok());
+    let mut readers = TlsReaders::default();
     // Several records are as good as none (RFC 8460 §3).
     let (Some(record), None) = (records.next(), records.next()) else {
-        return Some(Vec::new());
+        return Some(readers);
     };
-    let by_mail = record.rua.into_iter().filter_map(|uri| match uri {
-        ReportUri::Mail(address) => Some(address),
-        ReportUri::Http(_) => None,
-    });
-    Some(by_mail.take(REPORT_ADDRESSES_MAX).collect())
+    for reader in record.rua.into_iter().take(REPORT_ADDRESSES_MAX) {
+        match reader {
+            ReportUri::Mail(address) => readers.by_mail.push(address),
+            ReportUri::Http(uri) => readers.by_https.extend(uri.parse::<Uri>()),
+        }
+    }
+    Some(readers)
 }

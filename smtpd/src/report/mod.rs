@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! verify ─► gathering ─► store (counts by day) ─► dmarc ┐
-//! relay's ledger ──────► store (counts by day) ─► tls ──┴─► letter ─► signed, queued as any message
+//! relay's ledger ──────► store (counts by day) ─► tls ──┼─► letter ─► signed, queued as any message
+//!                                                      └─► handover ─► HTTPS (TLS reports alone)
 //! delivery, to our report address ─► received ─► store, as JSON
 //! ```
 //!
@@ -10,11 +11,12 @@
 //! counts are forgotten when their report lies in the queue. A crash between the two sends a report twice, under the same id.
 //!
 //! Failure: a domain that cannot be asked for its wishes now is asked in the next round; after a week its counts are gone. A report
-//! that cannot be read stays an ordinary message. Not here: reports of single messages (`ruf=`), which tell too much; reports by HTTPS.
+//! that cannot be read stays an ordinary message. Not here: reports of single messages (`ruf=`), which tell too much.
 
 mod address;
 mod dmarc;
 pub mod gathering;
+mod handover;
 mod letter;
 pub mod received;
 mod tls;

@@ -5,32 +5,69 @@ use mail_auth::report::tlsrpt::{
 };
 use store::{Day, TlsDemand, TlsSessions};
 
-use super::address::wanting_tls;
+use super::address::{TlsReaders, wanting_tls};
+use super::handover::hand_over;
 use super::letter::{Letter, Post};
 
-/// Sends what is known of a day, if the domain wants to be told, and forgets it.
+/// Sends what is known of a day, if the domain wants to be told, and forgets it. What nobody has taken waits for the next round.
 pub(super) async fn send(post: &Post<'_>, day: Day, domain: &str) -> store::Result<()> {
     if post.config.report.tls {
-        let Some(to) = wanting_tls(&post.shared.dns, domain).await else {
+        let Some(readers) = wanting_tls(&post.shared.dns, domain).await else {
             return Ok(());
         };
-        if !to.is_empty() {
+        if !readers.by_mail.is_empty() || !readers.by_https.is_empty() {
             let sessions = post.store.tls_sessions(day, domain).await?;
-            send_one(post, day, domain, to, &sessions).await?;
+            if !send_one(post, day, domain, &readers, &sessions).await? {
+                return Ok(());
+            }
         }
     }
     post.store.forget_tls_sessions(day, domain).await
 }
 
+/// False if nobody has taken it.
 async fn send_one(
     post: &Post<'_>,
     day: Day,
     domain: &str,
-    to: Vec<String>,
+    readers: &TlsReaders,
     sessions: &[TlsSessions],
-) -> store::Result<()> {
+) -> store::Result<bool> {
+    let report = report(post, day, domain, sessions);
+    let mut told = false;
+    for uri in &readers.by_https {
+        match hand_over(post, uri, &report).await {
+            Ok(()) => {
+                told = true;
+                tracing::info!(domain, %uri, "TLS report handed over");
+            }
+            Err(error) => {
+                tracing::info!(domain, %uri, %error, "a TLS report is not taken");
+            }
+        }
+    }
+    if readers.by_mail.is_empty() {
+        return Ok(told);
+    }
+    let recipients = readers.by_mail.iter().map(String::as_str);
     let hostname = &post.config.hostname;
-    let report = TlsReport {
+    let Ok(text) = report.to_rfc5322(domain, hostname, post.address, recipients) else {
+        return Ok(true);
+    };
+    let letter = Letter {
+        kind: "TLS",
+        about: domain,
+        to: readers.by_mail.clone(),
+        text: &text,
+        // A report about TLS that fails must not wait for TLS (RFC 8460 §3).
+        tls: TlsDemand::Waived,
+    };
+    post.send(letter).await.map(|()| true)
+}
+
+fn report(post: &Post<'_>, day: Day, domain: &str, sessions: &[TlsSessions]) -> TlsReport {
+    let hostname = &post.config.hostname;
+    TlsReport {
         organization_name: Some(hostname.clone()),
         date_range: DateRange::from_timestamps(day.begin(), day.begin() + 86_399),
         contact_info: Some(post.address.to_owned()),
@@ -39,20 +76,7 @@ async fn send_one(
             .chunk_by(|a, b| a.policy == b.policy)
             .map(policy)
             .collect(),
-    };
-    let recipients = to.iter().map(String::as_str);
-    let Ok(text) = report.to_rfc5322(domain, hostname, post.address, recipients) else {
-        return Ok(());
-    };
-    let letter = Letter {
-        kind: "TLS",
-        about: domain,
-        to: to.clone(),
-        text: &text,
-        // A report about TLS that fails must not wait for TLS (RFC 8460 §3).
-        tls: TlsDemand::Waived,
-    };
-    post.send(letter).await
+    }
 }
 
 /// The sessions of one policy.

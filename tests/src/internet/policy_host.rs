@@ -1,4 +1,4 @@
-//! A host that serves policy files over HTTPS (RFC 8461 §3.3), or whatever a test makes it say.
+//! A host that serves policy files over HTTPS (RFC 8461 §3.3), or whatever a test makes it say, and takes what is posted to it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 /// Octets of a request that are looked at.
-const REQUEST_OCTETS_MAX: usize = 8192;
+const REQUEST_OCTETS_MAX: usize = 1 << 20;
 
 /// A host that runs until it is dropped.
 pub struct PolicyHost {
@@ -26,6 +26,7 @@ pub struct PolicyHost {
 struct Shared {
     response: Vec<u8>,
     requests: Vec<String>,
+    bodies: Vec<(String, Vec<u8>)>,
 }
 
 impl PolicyHost {
@@ -88,6 +89,11 @@ impl PolicyHost {
         self.lock().requests.clone()
     }
 
+    /// What was posted to it: the Content-Type and the body.
+    pub fn bodies(&self) -> Vec<(String, Vec<u8>)> {
+        self.lock().bodies.clone()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,26 +120,45 @@ async fn serve(listener: std::net::TcpListener, tls: TlsAcceptor, shared: Arc<Mu
 
 async fn answer(stream: TcpStream, tls: &TlsAcceptor, shared: &Mutex<Shared>) -> io::Result<()> {
     let mut stream = tls.accept(stream).await?;
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") && request.len() < REQUEST_OCTETS_MAX {
-        if stream.read_buf(&mut request).await? == 0 {
-            break;
-        }
-    }
-    let request = String::from_utf8_lossy(&request).into_owned();
+    let (head, body) = request(&mut stream).await?;
+    let field = |name: &str| {
+        let line = head.lines().find_map(|line| {
+            line.split_once(": ")
+                .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+        });
+        line.map_or("", |(_, value)| value).to_owned()
+    };
     let response = {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = request.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("host: ")
-                .map(str::to_owned)
-        });
-        let first = request.lines().next().unwrap_or_default();
+        let first = head.lines().next().unwrap_or_default();
         shared
             .requests
-            .push(format!("{first} {}", host.unwrap_or_default()));
+            .push(format!("{first} {}", field("host").to_ascii_lowercase()));
+        if !body.is_empty() {
+            shared.bodies.push((field("content-type"), body));
+        }
         shared.response.clone()
     };
     stream.write_all(&response).await?;
     stream.shutdown().await
+}
+
+/// Header section and body of a request.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(String, Vec<u8>)> {
+    let mut octets = Vec::new();
+    loop {
+        let end = octets.windows(4).position(|window| window == b"\r\n\r\n");
+        let head = String::from_utf8_lossy(&octets[..end.unwrap_or(0)]).into_owned();
+        let length = head.to_ascii_lowercase().lines().find_map(|line| {
+            let length = line.strip_prefix("content-length: ")?;
+            length.parse::<usize>().ok()
+        });
+        let whole = end.map(|end| end + 4 + length.unwrap_or(0));
+        let is_whole = whole.is_some_and(|whole| octets.len() >= whole);
+        if is_whole || octets.len() > REQUEST_OCTETS_MAX || stream.read_buf(&mut octets).await? == 0
+        {
+            let body = end.map_or(&[][..], |end| &octets[end + 4..]);
+            return Ok((head, body.to_vec()));
+        }
+    }
 }

@@ -9,9 +9,9 @@ use crate::limits::HOST_ADDRESSES_MAX;
 
 /// Addresses of a host. Perhaps none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// In the order in which they are tried.
-    pub(super) list: Vec<IpAddr>,
+    pub(crate) list: Vec<IpAddr>,
     /// True if all of them were found securely.
     pub(super) secure: bool,
     /// Where aliases led.
@@ -21,7 +21,7 @@ pub(super) struct Addresses {
 }
 
 /// Asks for the addresses of a host, of both families at once. One family is enough.
-pub(super) async fn addresses(
+pub(crate) async fn addresses(
     dns: &Dns,
     host: &str,
     families: IpFamilies,

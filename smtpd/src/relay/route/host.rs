@@ -85,7 +85,7 @@ pub(super) fn is_used(routing: &Routing, address: IpAddr) -> bool {
 }
 
 /// Where to connect to and from.
-pub(super) fn places(
+pub(crate) fn places(
     routing: &Routing,
     addresses: &[IpAddr],
     port: u16,

@@ -39,9 +39,11 @@ use daemon::stop::Stop;
 use daemon::tls::{Connector, TlsError};
 use store::{Store, TlsDemand};
 
+pub(crate) use self::address::addresses;
 pub use self::failure::RouteFailure;
+use self::host::is_used;
+pub(crate) use self::host::places;
 pub use self::host::{HostRoute, Route};
-use self::host::{is_used, places};
 use self::ledger::Ledger;
 use self::sts::{Means, Policies};
 use crate::dns::Dns;
@@ -49,6 +51,17 @@ use crate::grammar::Host;
 use crate::limits::{STS_REFRESH_ROUND_SECONDS, TLS_COUNTS_SECONDS};
 use crate::public_address::is_public;
 use crate::relay::client::{Endpoint, HostSession, OpenFailure, Security, TlsStart};
+
+/// Trusts what `relay.ca_file` names, or what the system trusts.
+///
+/// # Errors
+/// The file cannot be used.
+pub(crate) fn connector(routing: &Routing) -> Result<Connector, TlsError> {
+    match &routing.ca_file {
+        Some(path) => Connector::with_roots_of(path),
+        None => Ok(Connector::with_system_roots()),
+    }
+}
 
 /// Finds routes. Cheap to clone.
 #[derive(Clone)]
@@ -89,10 +102,7 @@ impl Router {
         let routing = config.relay.routing.clone();
         let mut policies = Policies::new(store.clone(), dns.clone());
         port.into_iter().for_each(|port| policies.fetch_from(port));
-        let tls = match &routing.ca_file {
-            Some(path) => Connector::with_roots_of(path)?,
-            None => Connector::with_system_roots(),
-        };
+        let tls = connector(&routing)?;
         let shared = Shared {
             hostname: config.hostname.clone(),
             listeners: config.smtpd.listen.clone(),

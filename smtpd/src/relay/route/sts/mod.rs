@@ -16,10 +16,11 @@ use store::{Store, StsPolicy, TlsPolicy};
 use tokio::sync::Semaphore;
 
 use crate::dns::Dns;
+use crate::https::{HTTPS_PORT, Https};
 use crate::limits::{
     STS_FAILURES_MAX, STS_FETCHES_MAX, STS_REFRESH_BATCH, STS_REFRESH_SECONDS, STS_RETRY_SECONDS,
 };
-use fetch::{FetchFailure, Fetcher, HTTPS_PORT};
+use fetch::{FetchFailure, fetch};
 use policy::{Id, Mode, Policy, record_id};
 
 /// The policy of a domain that says something.
@@ -158,14 +159,13 @@ impl Policies {
 
     /// Fetches a policy and keeps it.
     async fn fetch(&self, domain: &str, id: &Id, means: Means<'_>) -> Result<StsPolicy, Trouble> {
-        let fetcher = Fetcher {
+        let https = Https {
             dns: &self.dns,
             routing: means.routing,
             tls: means.tls,
-            port: self.port,
         };
         let permit = self.fetches.acquire().await;
-        let text = fetcher.fetch(domain).await?;
+        let text = fetch(&https, domain, self.port).await?;
         drop(permit);
         let policy = Policy::parse(&text).map_err(|error| Trouble {
             result: "sts-policy-invalid",
