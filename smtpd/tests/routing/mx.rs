@@ -174,7 +174,7 @@ async fn a_literal_is_its_address() {
         .router
         .route("[192.0.2.1]", TlsDemand::Required)
         .await;
-    assert_eq!(demanding.unwrap_err().said.status().to_string(), "5.7.30");
+    assert_eq!(demanding.unwrap_err().said.status().to_string(), "5.7.10");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod required;
+
 use std::net::SocketAddr;
 
 use tests::chat::{Listener, Protocol, World};

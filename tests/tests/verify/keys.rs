@@ -28,6 +28,11 @@ impl ForeignKey {
         }
     }
 
+    /// The private key, as dkimpy wants it.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// The message with dkimpy's signature for sender.test on top.
     pub fn sign(&self, world: &World, message: &str, more: &str) -> String {
         const SIGN: &str = "

@@ -14,6 +14,7 @@ mod forward;
 mod incoming;
 mod keys;
 mod restrict;
+mod seal;
 mod sign;
 
 use std::net::IpAddr;

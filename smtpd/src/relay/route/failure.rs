@@ -66,12 +66,12 @@ impl RouteFailure {
         RouteFailure::new(4, 7, 0, text)
     }
 
-    /// RFC 8689 §4.2.1.
+    /// RFC 8689 §4.2.1: no host was asked, so none can be said not to know REQUIRETLS.
     pub(super) fn require_tls(domain: &str) -> RouteFailure {
         let text = format!(
             "the sender requires TLS, and neither DNSSEC nor MTA-STS says for sure which hosts {domain} has"
         );
-        RouteFailure::new(5, 7, 30, text)
+        RouteFailure::new(5, 7, 10, text)
     }
 
     pub(super) fn no_smart_host(host: &str) -> RouteFailure {
