@@ -52,5 +52,8 @@ fn tls_addresses(config: &Config) -> &[SocketAddr] {
 /// # Errors
 /// What makes serving impossible, such as a port that cannot be bound; already explained in the log.
 pub async fn run(service: Service, listeners: Listeners) -> Result<(), Failed> {
-    daemon::service::serve(service, listeners, ImapSession::new).await
+    let indexing = tokio::spawn(search::keep_index(service.clone()));
+    let served = daemon::service::serve(service, listeners, ImapSession::new).await;
+    indexing.abort();
+    served
 }

@@ -96,6 +96,22 @@ pub enum Command {
     Report(Report),
     /// Check the store for faults.
     Check,
+    /// Bring the full-text index up to date, by which searches find mail without reading all of it.
+    Index(Index),
+}
+
+/// `index`
+#[derive(Debug, Args)]
+pub struct Index {
+    /// Throw the index away and make it anew.
+    #[arg(long, conflicts_with_all = ["drop", "status"])]
+    pub rebuild: bool,
+    /// Throw the index away. An imapd with `search_index = true` makes it anew.
+    #[arg(long, conflicts_with = "status")]
+    pub drop: bool,
+    /// Only tell how much is indexed.
+    #[arg(long)]
+    pub status: bool,
 }
 
 /// `init`

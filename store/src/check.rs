@@ -91,6 +91,15 @@ const RULES: &[(&str, &str)] = &[
         "SELECT message FROM mime WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = mime.message)",
     ),
     (
+        "text index: a message counts as indexed and is not",
+        "SELECT mailbox || '/' || uid FROM entry JOIN mailbox ON mailbox.id = entry.mailbox WHERE uid < indexed_next
+            AND NOT EXISTS (SELECT 1 FROM text_document WHERE message = entry.message AND account = mailbox.account)",
+    ),
+    (
+        "text index: it has a document whose message is missing",
+        "SELECT DISTINCT message FROM text_document WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = text_document.message)",
+    ),
+    (
         "queue: the message is missing, or has no recipient",
         "SELECT message FROM outbound WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = outbound.message)
             OR NOT EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message)",
@@ -121,6 +130,7 @@ impl Store {
                     .await?,
             );
         }
+        faults.extend(self.verify_index().await?);
         let total = self
             .read(|connection| {
                 Ok(

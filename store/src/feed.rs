@@ -42,6 +42,7 @@ pub(crate) struct Feed {
     own: PathBuf,
     mailboxes: Watches<MailboxId>,
     accounts: Watches<AccountId>,
+    all: watch::Sender<u64>,
 }
 
 impl Feed {
@@ -60,6 +61,7 @@ impl Feed {
             own,
             mailboxes,
             accounts,
+            all: watch::Sender::new(0),
         }))
     }
 
@@ -93,6 +95,11 @@ impl Feed {
         self.accounts.subscribe(account)
     }
 
+    /// Changes after each commit that changed anything.
+    pub(crate) fn watch_all(&self) -> watch::Receiver<u64> {
+        self.all.subscribe()
+    }
+
     /// Appends to the feed, inside the writer's transaction.
     pub(crate) fn record(&self, connection: &Connection, changed: &Changed) -> Result<()> {
         if changed.is_empty() {
@@ -119,9 +126,14 @@ impl Feed {
     }
 
     fn wake_sessions(&self, changed: impl Iterator<Item = (AccountId, MailboxId)>) {
+        let mut some = false;
         for (account, mailbox) in changed {
             self.mailboxes.bump(mailbox);
             self.accounts.bump(account);
+            some = true;
+        }
+        if some {
+            self.all.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 

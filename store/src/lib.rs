@@ -7,13 +7,13 @@
 //! The directory of a store:
 //! ```text
 //! store.db, store.db-wal, store.db-shm   the database
-//! locks/      whose turn it is to write, which version is running, POP3's maildrop locks
+//! locks/      whose turn it is to write, to sweep and to index, which version is running, POP3's maildrop locks
 //! wake/       a socket for each process that listens for changes
 //! ```
 //!
 //! Where to read on: `writer` (how a change becomes durable), `reader`, `feed`
 //! (how others learn of it), `schema/` (the tables), then the nouns: `directory`,
-//! `mailbox`, `entry`, `draft`, `accept`, `queue`, `check`.
+//! `mailbox`, `entry`, `draft`, `accept`, `queue`, `text` (the full-text index), `check`.
 
 mod accept;
 mod address;
@@ -44,6 +44,7 @@ mod schema;
 mod secret;
 mod snapshot;
 mod sweep;
+mod text;
 mod timestamp;
 mod transport;
 mod turn;
@@ -88,6 +89,7 @@ pub use report::dmarc_count::DmarcCount;
 pub use report::received::{KeptReport, ReceivedReport, ReportKind};
 pub use roll::Roll;
 pub use snapshot::{Snapshot, SnapshotMode};
+pub use text::{Candidates, IndexProgress, IndexStatus, Indexing, TextTest};
 pub use timestamp::Timestamp;
 pub use transport::host_tls::{HostTls, TlsSeen};
 pub use transport::sts_policy::StsPolicy;

@@ -27,16 +27,20 @@ pub(crate) struct Place {
     size: u64,
 }
 
+impl Place {
+    /// Octets as served.
+    pub(crate) fn octets(&self) -> u64 {
+        self.prefix.len() as u64 + self.size
+    }
+}
+
 /// Reads ranges of entries, in order, up to [`READ_OCTETS_MAX`] in all but at least one.
 pub(crate) fn read_entries(
     connection: &Connection,
     mailbox: MailboxId,
     ranges: Vec<(Uid, Range<u64>)>,
 ) -> Result<Vec<(Uid, Bytes)>> {
-    let mut reader = PieceReader {
-        connection,
-        blob: None,
-    };
+    let mut reader = PieceReader::new(connection);
     let sql = format!("{PLACE} AND entry.uid BETWEEN ?2 AND ?3 ORDER BY entry.uid");
     let mut select = connection.prepare_cached(&sql)?;
     let mut answers = Vec::with_capacity(ranges.len());
@@ -49,7 +53,7 @@ pub(crate) fn read_entries(
             // Those before it are no more.
             while wanted.next_if(|(asked, _)| *asked < uid).is_some() {}
             while let Some((_, range)) = wanted.next_if(|(asked, _)| *asked == uid) {
-                let range = clipped(range.clone(), place.prefix.len() as u64 + place.size);
+                let range = clipped(range.clone(), place.octets());
                 total += range.end - range.start;
                 if total > READ_OCTETS_MAX && !answers.is_empty() {
                     return Ok(answers);
@@ -72,19 +76,8 @@ pub(crate) fn read_message(
     message: MessageId,
     range: Range<u64>,
 ) -> Result<Bytes> {
-    let sql = "SELECT id, length(body), size FROM message WHERE id = ?1";
-    let place = connection
-        .prepare_cached(sql)?
-        .query_row([message], |row| {
-            Ok(Place {
-                message: row.get(0)?,
-                prefix: Vec::new(),
-                first: row.get::<_, i64>(1)? as u64,
-                size: row.get::<_, i64>(2)? as u64,
-            })
-        })
-        .optional()?
-        .ok_or(Error::NotFound("message"))?;
+    let place = place_behind(connection, message, Vec::new())?;
+    let place = place.ok_or(Error::NotFound("message"))?;
     read_range(connection, &place, range)
 }
 
@@ -103,11 +96,8 @@ pub(crate) fn read_place(
 }
 
 fn read_range(connection: &Connection, place: &Place, range: Range<u64>) -> Result<Bytes> {
-    let mut reader = PieceReader {
-        connection,
-        blob: None,
-    };
-    let range = clipped(range, place.prefix.len() as u64 + place.size);
+    let mut reader = PieceReader::new(connection);
+    let range = clipped(range, place.octets());
     Ok(Bytes::from(reader.read(place, range)?))
 }
 
@@ -165,14 +155,41 @@ fn clipped(range: Range<u64>, size: u64) -> Range<u64> {
     start..end
 }
 
+/// Where the octets of a message behind a given prefix lie; `None` if it is no more.
+pub(crate) fn place_behind(
+    connection: &Connection,
+    message: MessageId,
+    prefix: Vec<u8>,
+) -> Result<Option<Place>> {
+    let sql = "SELECT id, length(body), size FROM message WHERE id = ?1";
+    let mut select = connection.prepare_cached(sql)?;
+    let found = select.query_row([message], |row| {
+        Ok(Place {
+            message: row.get(0)?,
+            prefix,
+            first: row.get::<_, i64>(1)? as u64,
+            size: row.get::<_, i64>(2)? as u64,
+        })
+    });
+    Ok(found.optional()?)
+}
+
 /// Keeps one blob handle open: to move it to another row is much cheaper than to open one.
-struct PieceReader<'a> {
+pub(crate) struct PieceReader<'a> {
     connection: &'a Connection,
     blob: Option<Blob<'a>>,
 }
 
-impl PieceReader<'_> {
-    fn read(&mut self, place: &Place, range: Range<u64>) -> Result<Vec<u8>> {
+impl<'a> PieceReader<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> PieceReader<'a> {
+        PieceReader {
+            connection,
+            blob: None,
+        }
+    }
+
+    /// The octets of a range, which lies within the message as served.
+    pub(crate) fn read(&mut self, place: &Place, range: Range<u64>) -> Result<Vec<u8>> {
         let mut octets = Vec::with_capacity((range.end - range.start) as usize);
         let prefix = place.prefix.len() as u64;
         if range.start < prefix {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::timestamp::now_seconds;
 use crate::turn::open_lock_file;
-use crate::{Inner, Result, Store};
+use crate::{Inner, Result, Store, text};
 
 /// How often to look.
 const SWEEP_SECONDS: u64 = 20;
@@ -113,6 +113,7 @@ fn sweep_message(connection: &Connection, message: i64, until: i64) -> Result<()
     connection
         .prepare_cached("DELETE FROM mime WHERE message = ?1")?
         .execute([message])?;
+    text::forget(connection, message)?;
     connection
         .prepare_cached("DELETE FROM message WHERE id = ?1")?
         .execute([message])?;

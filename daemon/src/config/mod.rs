@@ -248,6 +248,8 @@ pub struct Imapd {
     pub login_seconds: u64,
     /// Capabilities that are not announced, such as `IDLE`.
     pub hide_capabilities: Vec<String>,
+    /// Keep a full-text index for SEARCH.
+    pub search_index: bool,
 }
 
 /// `[pop3d]`

@@ -237,6 +237,7 @@ fn imapd(section: Section<'_>) -> Imapd {
         idle_seconds: section.number("idle_seconds", 1..=SECONDS_MAX, limits::IMAP_IDLE_SECONDS),
         login_seconds: section.number("login_seconds", 1..=SECONDS_MAX, limits::LOGIN_SECONDS),
         hide_capabilities: words(&section, "hide_capabilities", "IDLE"),
+        search_index: section.flag("search_index", true),
     };
     section.finish();
     imapd

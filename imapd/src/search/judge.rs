@@ -10,7 +10,7 @@ use store::mime::decode::encoded_words;
 use store::mime::search::{Scope, pieces};
 use store::mime::{EncodedIndex, MessageIndex, Needle};
 
-use super::program::Test;
+use super::program::{Program, Test};
 use crate::grammar::date::Day;
 use crate::view::Row;
 
@@ -40,19 +40,21 @@ pub struct Octets {
     pub pieces: Vec<Option<Bytes>>,
 }
 
-/// Judges `known` by `test`; `None` is open.
-pub fn judge(test: &Test, known: &Known) -> Option<bool> {
+/// Judges `known` by `program`; `None` is open.
+pub fn judge(program: &Program, known: &Known) -> Option<bool> {
     Judge {
+        program,
         known,
         texts: OnceCell::new(),
     }
-    .judge(test)
+    .judge(&program.test)
 }
 
 /// A decoded piece, and whether it is the message's own header.
 type Text<'a> = (bool, Cow<'a, str>);
 
 struct Judge<'a> {
+    program: &'a Program,
     known: &'a Known,
     texts: OnceCell<Vec<Text<'a>>>,
 }
@@ -80,14 +82,18 @@ impl<'a> Judge<'a> {
                 let index = self.index()?;
                 Some(index.sent.is_some_and(|sent| days.contains(sent.day())))
             }
-            Test::Subject(needle) => {
-                let index = self.index()?;
-                let subject = index.envelope().subject.as_deref();
-                Some(subject.is_some_and(|subject| needle.found_in(&encoded_words(subject))))
+            Test::Subject(sought)
+            | Test::Header(_, sought)
+            | Test::Body(sought)
+            | Test::Text(sought)
+                if self.program.rules_out(sought, row.uid) =>
+            {
+                Some(false)
             }
-            Test::Header(name, needle) => self.header(name, needle),
-            Test::Body(needle) => self.body(needle),
-            Test::Text(needle) => self.text(needle),
+            Test::Subject(sought) => self.subject(&sought.needle),
+            Test::Header(name, sought) => self.header(name, &sought.needle),
+            Test::Body(sought) => self.body(&sought.needle),
+            Test::Text(sought) => self.text(&sought.needle),
         }
     }
 
@@ -132,6 +138,12 @@ impl<'a> Judge<'a> {
             Test::Younger(earliest) => date.seconds >= *earliest,
             _ => false,
         })
+    }
+
+    fn subject(&self, needle: &Needle) -> Option<bool> {
+        let index = self.index()?;
+        let subject = index.envelope().subject.as_deref();
+        Some(subject.is_some_and(|subject| needle.found_in(&encoded_words(subject))))
     }
 
     fn header(&self, name: &str, needle: &Needle) -> Option<bool> {
@@ -181,12 +193,8 @@ impl<'a> Judge<'a> {
 }
 
 fn decode<'a>(index: &MessageIndex<'_>, octets: &'a Octets) -> Vec<Text<'a>> {
-    let own_header = &index.root().header;
     let pieces = pieces(index, octets.scope).zip(&octets.pieces);
     let read = pieces.filter_map(|(piece, octets)| Some((piece, octets.as_ref()?)));
-    read.map(|(piece, octets)| {
-        let is_own_header = piece.is_header() && piece.range().start == own_header.start;
-        (is_own_header, piece.text(octets))
-    })
-    .collect()
+    read.map(|(piece, octets)| (piece.is_own_header(), piece.text(octets)))
+        .collect()
 }

@@ -2,15 +2,17 @@
 //! keys leave it open.
 //!
 //! ```text
-//! rows (memory) ─open─► entries (size, dates) ─open─► indexes (Date) ─open─► headers ─open─► bodies
+//! rows (memory) ─open─► full-text index ─open─► entries (size, dates) ─open─► indexes (Date) ─open─► headers ─open─► bodies
 //! ```
 //!
 //! Each step sees only the messages that the steps before could not decide. Decoding and matching of headers and bodies
 //! runs on blocking threads, on both sides of the reading.
 
+mod indexing;
 mod judge;
 mod program;
 mod scan;
 
+pub use indexing::keep_index;
 pub use program::Program;
 pub use scan::scan;

@@ -1,8 +1,10 @@
 //! Search keys with all that is the same for every message worked out: sets resolved, keywords as bits, text folded,
 //! days and ages as numbers.
 
+use std::sync::OnceLock;
+
 use store::mime::Needle;
-use store::{Flags, Keywords};
+use store::{Candidates, Flags, Keywords, TextTest};
 
 use crate::command::system_bit;
 use crate::grammar::search::Key;
@@ -45,13 +47,31 @@ pub enum Test {
     /// Date field, as a day, within.
     SentDay(Days),
     /// The subject of the envelope holds the text.
-    Subject(Needle),
+    Subject(Sought),
     /// A field of this name holds the text.
-    Header(String, Needle),
+    Header(String, Sought),
     /// The body holds the text.
-    Body(Needle),
+    Body(Sought),
     /// Header or body hold the text.
-    Text(Needle),
+    Text(Sought),
+}
+
+/// A text to look for in messages.
+#[derive(Debug)]
+pub struct Sought {
+    /// The text.
+    pub needle: Needle,
+    /// The group of tests with which the full-text index is asked for it; none if the index cannot know.
+    pub group: Option<usize>,
+}
+
+impl Sought {
+    fn new(text: &str) -> Self {
+        Self {
+            needle: Needle::new(text),
+            group: None,
+        }
+    }
 }
 
 /// Days from the first up to, and without, the last.
@@ -90,20 +110,92 @@ pub struct Program {
     pub test: Test,
     /// Whether a test of this level occurs.
     levels: Vec<Level>,
+    /// What to ask the full-text index.
+    pub groups: Vec<Vec<TextTest>>,
+    /// What it has answered.
+    pub candidates: OnceLock<Candidates>,
 }
 
 impl Program {
     /// Compiles `key`; `now` is in seconds since 1970.
     pub fn new(key: &Key, view: &View, now: i64) -> Self {
-        let test = compile(key, view, now);
+        let mut test = compile(key, view, now);
         let mut levels = Vec::new();
         collect_levels(&test, &mut levels);
-        Self { test, levels }
+        let mut groups = Vec::new();
+        group(&mut test, &mut groups);
+        Self {
+            test,
+            levels,
+            groups,
+            candidates: OnceLock::new(),
+        }
     }
 
     /// Whether a test looks at data of this level.
     pub fn uses(&self, level: Level) -> bool {
         self.levels.contains(&level)
+    }
+
+    /// Whether the full-text index says that the message does not hold the text.
+    pub fn rules_out(&self, sought: &Sought, uid: u32) -> bool {
+        let Some(candidates) = self.candidates.get() else {
+            return false;
+        };
+        let group = sought.group.and_then(|group| candidates.groups.get(group));
+        let Some(Some(uids)) = group else {
+            return false;
+        };
+        uid < candidates.below && uids.binary_search(&uid).is_err()
+    }
+}
+
+/// Puts the texts that must all be in a message into one group, and each other text into one of its own. To say of a message that does not pass a group
+/// that it holds none of its texts is not true of each text, but of what it is asked for: whether all are there.
+fn group(test: &mut Test, groups: &mut Vec<Vec<TextTest>>) {
+    match test {
+        Test::And(tests) => {
+            let together: Vec<TextTest> = tests.iter().filter_map(asked_of_index).collect();
+            let number = (!together.is_empty()).then_some(groups.len());
+            groups.extend(number.map(|_| together));
+            for test in tests {
+                match sought(test) {
+                    Some(sought) => sought.group = number,
+                    None => group(test, groups),
+                }
+            }
+        }
+        Test::Or(tests) => tests.iter_mut().for_each(|test| group(test, groups)),
+        Test::Not(test) => group(test, groups),
+        test => {
+            if let Some(asked) = asked_of_index(test)
+                && let Some(sought) = sought(test)
+            {
+                sought.group = Some(groups.len());
+                groups.push(vec![asked]);
+            }
+        }
+    }
+}
+
+fn sought(test: &mut Test) -> Option<&mut Sought> {
+    match test {
+        Test::Subject(sought)
+        | Test::Header(_, sought)
+        | Test::Body(sought)
+        | Test::Text(sought) => Some(sought),
+        _ => None,
+    }
+}
+
+/// What the index can be asked about a test; none if its text is too short.
+fn asked_of_index(test: &Test) -> Option<TextTest> {
+    match test {
+        Test::Subject(sought) => TextTest::header(None, &sought.needle),
+        Test::Header(name, sought) => TextTest::header(Some(name), &sought.needle),
+        Test::Body(sought) => TextTest::body(&sought.needle),
+        Test::Text(sought) => TextTest::text(&sought.needle),
+        _ => None,
     }
 }
 
@@ -162,11 +254,11 @@ fn compile(key: &Key, view: &View, now: i64) -> Test {
         Key::ModSeq(modseq) => Test::ModSeq(*modseq),
         // "The envelope structure's SUBJECT field" (RFC 3501 §6.4.4): a second Subject field, which no message may have, is not looked at.
         Key::Header(name, text) if name.eq_ignore_ascii_case("subject") => {
-            Test::Subject(Needle::new(text))
+            Test::Subject(Sought::new(text))
         }
-        Key::Header(name, text) => Test::Header(name.clone(), Needle::new(text)),
-        Key::Body(text) => Test::Body(Needle::new(text)),
-        Key::Text(text) => Test::Text(Needle::new(text)),
+        Key::Header(name, text) => Test::Header(name.clone(), Sought::new(text)),
+        Key::Body(text) => Test::Body(Sought::new(text)),
+        Key::Text(text) => Test::Text(Sought::new(text)),
     }
 }
 

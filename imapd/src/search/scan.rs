@@ -22,6 +22,9 @@ use crate::view::View;
 /// Groups that are judged on blocking threads while the next one is read.
 const GROUPS_AT_ONCE: usize = 2;
 
+/// Below so many messages to read, the full-text index is not asked.
+const WORTH_THE_INDEX: usize = 20;
+
 /// The positions of all messages that match, ascending.
 pub async fn scan(
     reader: &Reader,
@@ -29,26 +32,11 @@ pub async fn scan(
     view: &View,
 ) -> Result<Vec<usize>, Reject> {
     let mut found = Vec::new();
-    let mut open = Vec::new();
-    for (position, row) in view.rows().iter().enumerate() {
-        if view.is_gone(row.uid) {
-            continue;
-        }
-        let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
-        let recent = view.is_recent(row.uid);
-        let known = Known {
-            number,
-            row,
-            recent,
-            entry: None,
-            index: None,
-            octets: None,
-        };
-        match judge(&program.test, &known) {
-            Some(true) => found.push(position),
-            Some(false) => {}
-            None => open.push(known),
-        }
+    let mut open: Vec<usize> = (0..view.rows().len()).collect();
+    settle(&program, view, &mut open, &mut found);
+    if open.len() >= WORTH_THE_INDEX && !program.groups.is_empty() {
+        ask_index(reader, &program, view, &open).await?;
+        settle(&program, view, &mut open, &mut found);
     }
     if !open.is_empty() {
         let mut scan = Scan {
@@ -56,11 +44,63 @@ pub async fn scan(
             program,
             found,
         };
-        scan.decide(open).await?;
+        scan.decide(view, open).await?;
         found = scan.found;
-        found.sort_unstable();
     }
+    found.sort_unstable();
     Ok(found)
+}
+
+/// Judges positions by what the view and the index know; those that stay open are kept.
+fn settle(program: &Program, view: &View, open: &mut Vec<usize>, found: &mut Vec<usize>) {
+    open.retain(|&position| {
+        let Some(known) = at(view, position) else {
+            return false;
+        };
+        let verdict = judge(program, &known);
+        if verdict == Some(true) {
+            found.push(position);
+        }
+        verdict.is_none()
+    });
+}
+
+/// The message at a position, unless it is gone.
+fn at(view: &View, position: usize) -> Option<Known> {
+    let row = view.rows().at(position)?;
+    if view.is_gone(row.uid) {
+        return None;
+    }
+    Some(Known {
+        number: u32::try_from(position + 1).unwrap_or(u32::MAX),
+        recent: view.is_recent(row.uid),
+        row,
+        entry: None,
+        index: None,
+        octets: None,
+    })
+}
+
+/// Has the full-text index tell which of the open messages are candidates.
+async fn ask_index(
+    reader: &Reader,
+    program: &Program,
+    view: &View,
+    open: &[usize],
+) -> Result<(), Reject> {
+    let uids = view.rows().uids();
+    let among = open.iter().filter_map(|&position| uids.get(position));
+    let among = among.filter_map(|&uid| Uid::new(uid)).collect();
+    let Reader {
+        store,
+        account,
+        mailbox,
+    } = reader;
+    let groups = program.groups.clone();
+    let candidates = store.candidates(*account, *mailbox, groups, among).await?;
+    // A program is for one search: nobody has asked before.
+    let _ = program.candidates.set(candidates);
+    Ok(())
 }
 
 struct Scan<'a> {
@@ -81,7 +121,7 @@ fn judge_all(program: &Program, batch: Vec<Known>) -> Judged {
         open: Vec::new(),
     };
     for known in batch {
-        match judge(&program.test, &known) {
+        match judge(program, &known) {
             Some(true) => judged.matched.push(known.number as usize - 1),
             Some(false) => {}
             None => judged.open.push(known),
@@ -91,11 +131,10 @@ fn judge_all(program: &Program, batch: Vec<Known>) -> Judged {
 }
 
 impl Scan<'_> {
-    async fn decide(&mut self, open: Vec<Known>) -> Result<(), Reject> {
-        let mut open = open.into_iter().peekable();
-        while open.peek().is_some() {
-            let batch: Vec<Known> = open.by_ref().take(FETCH_BATCH).collect();
-            let mut batch = self.by_entries(batch).await?;
+    async fn decide(&mut self, view: &View, open: Vec<usize>) -> Result<(), Reject> {
+        for positions in open.chunks(FETCH_BATCH) {
+            let batch = positions.iter().filter_map(|&position| at(view, position));
+            let mut batch = self.by_entries(batch.collect()).await?;
             while !batch.is_empty() {
                 let mut part = self.by_indexes(&mut batch).await?;
                 // Headers are read apart from bodies only where a key asks for a field.

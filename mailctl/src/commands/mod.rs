@@ -14,6 +14,7 @@ mod confirm;
 mod credential;
 mod dkim;
 mod domain;
+mod index;
 mod init;
 mod mailbox;
 mod message;
@@ -71,6 +72,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::Trace(options) => trace::run(&options, &office).await,
             Command::Report(command) => report::run(command, &office).await,
             Command::Check => check::run(&office).await,
+            Command::Index(options) => index::run(&options, &office).await,
             Command::Serve(_) | Command::Config(_) | Command::Init(_) | Command::Try(_) => {
                 Ok(Answer::silent())
             }

@@ -35,6 +35,11 @@ impl Needle {
         Needle { folded, anchor }
     }
 
+    /// The needle as it is compared.
+    pub(crate) fn folded(&self) -> &str {
+        &self.folded
+    }
+
     /// Whether the needle is in `text`.
     pub fn found_in(&self, text: &str) -> bool {
         if self.folded.is_empty() {
@@ -104,8 +109,13 @@ fn boundary_before(text: &str, at: usize) -> usize {
     at
 }
 
+/// Cuts off as much of the start of `text` as is folded at once. Each character is folded by itself, so that nothing depends on where the cut is.
+pub(crate) fn folded_window(text: &str) -> (&str, &str) {
+    text.split_at(boundary_before(text, WINDOW_OCTETS))
+}
+
 /// Appends the folded form of `text`.
-fn fold_into(text: &str, folded: &mut String) {
+pub(crate) fn fold_into(text: &str, folded: &mut String) {
     if text.is_ascii() {
         let start = folded.len();
         folded.push_str(text);

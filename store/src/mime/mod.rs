@@ -32,6 +32,7 @@ mod tests;
 
 pub use codec::{DecodeError, EncodedIndex};
 pub use fold::Needle;
+pub(crate) use fold::{fold_into, folded_window};
 pub use index::{
     Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part,
     SentDate, Text,

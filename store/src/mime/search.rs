@@ -46,18 +46,32 @@ impl<'a> Piece<'a> {
         whole.start..whole.end.min(whole.start.saturating_add(SEARCH_OCTETS_MAX))
     }
 
-    /// Whether it is a header.
-    pub fn is_header(&self) -> bool {
-        self.is_header
+    /// Whether it is the header of the message itself, not of a part in it.
+    pub fn is_own_header(&self) -> bool {
+        self.is_header && self.part.place == 0
     }
 
     /// The text in `octets`, which are those of [`Piece::range`].
     pub fn text<'o>(&self, octets: &'o [u8]) -> Cow<'o, str> {
         if self.is_header {
-            decode::header_section(octets)
+            with_file_name(self.part, decode::header_section(octets))
         } else {
             decode::body_text(self.part, octets)
         }
+    }
+}
+
+/// A name that the header writes in another way than people read it, percent-encoded or in pieces (RFC 2231), is a line of its own behind the header;
+/// it begins with a colon, so that it is no field.
+fn with_file_name<'o>(part: &Part<'_>, header: Cow<'o, str>) -> Cow<'o, str> {
+    match decode::file_name(part) {
+        Some(name) if !header.contains(&name) => {
+            let mut header = header.into_owned();
+            header.push_str("\n:");
+            header.push_str(&name);
+            Cow::Owned(header)
+        }
+        _ => header,
     }
 }
 
