@@ -17,7 +17,7 @@ use super::program::{Level, Program};
 use crate::fetch::read::{Reader, Wanted};
 use crate::limits::FETCH_BATCH;
 use crate::session::reject::Reject;
-use crate::view::View;
+use crate::view::{Row, View};
 
 /// Groups that are judged on blocking threads while the next one is read.
 const GROUPS_AT_ONCE: usize = 2;
@@ -32,11 +32,20 @@ pub async fn scan(
     view: &View,
 ) -> Result<Vec<usize>, Reject> {
     let mut found = Vec::new();
-    let mut open: Vec<usize> = (0..view.rows().len()).collect();
-    settle(&program, view, &mut open, &mut found);
+    let mut open = Vec::new();
+    for (position, row) in view.rows().iter().enumerate() {
+        let Some(known) = known(view, position, row) else {
+            continue;
+        };
+        match judge(&program, &known) {
+            Some(true) => found.push(position),
+            Some(false) => {}
+            None => open.push(position),
+        }
+    }
     if open.len() >= WORTH_THE_INDEX && !program.groups.is_empty() {
         ask_index(reader, &program, view, &open).await?;
-        settle(&program, view, &mut open, &mut found);
+        rule_out(&program, view, &mut open, &mut found);
     }
     if !open.is_empty() {
         let mut scan = Scan {
@@ -51,23 +60,23 @@ pub async fn scan(
     Ok(found)
 }
 
-/// Judges positions by what the view and the index know; those that stay open are kept.
-fn settle(program: &Program, view: &View, open: &mut Vec<usize>, found: &mut Vec<usize>) {
+/// Judges again what was open, now that the full-text index has spoken.
+fn rule_out(program: &Program, view: &View, open: &mut Vec<usize>, found: &mut Vec<usize>) {
     open.retain(|&position| {
-        let Some(known) = at(view, position) else {
-            return false;
-        };
-        let verdict = judge(program, &known);
-        if verdict == Some(true) {
+        let verdict = at(view, position).map(|known| judge(program, &known));
+        if verdict == Some(Some(true)) {
             found.push(position);
         }
-        verdict.is_none()
+        verdict == Some(None)
     });
 }
 
 /// The message at a position, unless it is gone.
 fn at(view: &View, position: usize) -> Option<Known> {
-    let row = view.rows().at(position)?;
+    known(view, position, view.rows().at(position)?)
+}
+
+fn known(view: &View, position: usize, row: Row) -> Option<Known> {
     if view.is_gone(row.uid) {
         return None;
     }
@@ -88,9 +97,9 @@ async fn ask_index(
     view: &View,
     open: &[usize],
 ) -> Result<(), Reject> {
-    let uids = view.rows().uids();
-    let among = open.iter().filter_map(|&position| uids.get(position));
-    let among = among.filter_map(|&uid| Uid::new(uid)).collect();
+    let rows = view.rows();
+    let among = open.iter().filter_map(|&position| rows.uid(position));
+    let among = among.filter_map(Uid::new).collect();
     let Reader {
         store,
         account,
