@@ -29,3 +29,5 @@ pub const PREVIEW_OCTETS_MAX: usize = 64 * 1024;
 pub const PREVIEW_CHARACTERS_MAX: usize = 200;
 /// Octets of one header or body (as stored) that a search looks at.
 pub const SEARCH_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+/// White space at the end of a line of quoted-printable that is taken for added on the way; RFC 2045 §6.7 allows no longer line.
+pub const PADDING_OCTETS_MAX: usize = 76;

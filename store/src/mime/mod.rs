@@ -29,6 +29,7 @@ mod preview;
 pub mod search;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use codec::{DecodeError, EncodedIndex};
 pub use fold::Needle;
@@ -38,3 +39,4 @@ pub use index::{
     SentDate, Text,
 };
 pub use indexer::Indexer;
+pub use transfer::Decoder;
