@@ -1,4 +1,4 @@
-//! Messages that come into a mailbox other than by delivery: APPEND, COPY, MOVE.
+//! Messages that come into a mailbox other than by delivery: APPEND, REPLACE, COPY, MOVE.
 //!
 //! Each call is atomic: all messages come, or none (RFC 3502 §6.3.11, RFC 3501 §6.4.7). COPY and
 //! MOVE write no body; the new entries point at the same messages.
@@ -76,19 +76,28 @@ impl Store {
             .sum();
         self.write_octets(octets, move |tx| {
             let target = selectable(tx.connection, account, &name)?;
-            let mut row = OpenRow::open(tx.connection, account, target)?;
-            let mut uids = Vec::with_capacity(messages.len());
-            for appending in &messages {
-                uids.push(append_one(tx.connection, &mut row, appending)?);
+            append_all(tx, account, target, &messages)
+        })
+        .await
+    }
+
+    /// Adds a message to the mailbox `to` and removes another from the mailbox `from`, both or neither (RFC 8508 §3.4). Only what the
+    /// account then has more counts for the quota. Says [`Error::NotFound`] of the message if that is no more.
+    pub async fn replace(
+        &self,
+        account: AccountId,
+        from: MailboxId,
+        uid: Uid,
+        to: &str,
+        by: Appending,
+    ) -> Result<Appended> {
+        let name = normal_name(to).map_err(|_| Error::NotFound("mailbox"))?;
+        self.write_octets(by.message.first_octets(), move |tx| {
+            let target = selectable(tx.connection, account, &name)?;
+            if expunge::expunge_uids(tx, account, from, &[uid])?.is_empty() {
+                return Err(Error::NotFound("message"));
             }
-            check_quota(tx.connection, account, row.octets(), row.messages())?;
-            let uid_validity = row.uid_validity;
-            row.close(tx)?;
-            Ok(Appended {
-                mailbox: target,
-                uid_validity,
-                uids,
-            })
+            append_all(tx, account, target, std::slice::from_ref(&by))
         })
         .await
     }
@@ -212,6 +221,27 @@ fn selectable(connection: &Connection, account: AccountId, name: &str) -> Result
         Some(found) if !found.no_select => Ok(found.id),
         _ => Err(Error::NotFound("mailbox")),
     }
+}
+
+fn append_all(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    target: MailboxId,
+    messages: &[Appending],
+) -> Result<Appended> {
+    let mut row = OpenRow::open(tx.connection, account, target)?;
+    let mut uids = Vec::with_capacity(messages.len());
+    for appending in messages {
+        uids.push(append_one(tx.connection, &mut row, appending)?);
+    }
+    check_quota(tx.connection, account, row.octets(), row.messages())?;
+    let uid_validity = row.uid_validity;
+    row.close(tx)?;
+    Ok(Appended {
+        mailbox: target,
+        uid_validity,
+        uids,
+    })
 }
 
 fn append_one(connection: &Connection, row: &mut OpenRow, appending: &Appending) -> Result<Uid> {

@@ -57,6 +57,10 @@ const RULES: &[(&str, &str)] = &[
         "SELECT mailbox || '/' || uid FROM entry WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = entry.message)",
     ),
     (
+        "thread: its message is missing",
+        "SELECT account || '/' || message FROM thread WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = thread.message)",
+    ),
+    (
         "entry: its size is not that of prefix and message",
         "SELECT mailbox || '/' || uid FROM entry JOIN message ON message.id = entry.message
          WHERE entry.size <> length(prefix) + message.size",

@@ -111,6 +111,9 @@ fn sweep_message(connection: &Connection, message: i64, until: i64) -> Result<()
         .prepare_cached("DELETE FROM chunk WHERE message = ?1")?
         .execute([message])?;
     connection
+        .prepare_cached("DELETE FROM thread WHERE message = ?1")?
+        .execute([message])?;
+    connection
         .prepare_cached("DELETE FROM mime WHERE message = ?1")?
         .execute([message])?;
     text::forget(connection, message)?;

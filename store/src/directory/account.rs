@@ -157,7 +157,14 @@ impl Store {
         }
         self.write(move |tx| {
             mailbox::remove_all(tx, account)?;
-            for table in ["address", "credential", "subscription", "hidden_capability"] {
+            for table in [
+                "address",
+                "credential",
+                "subscription",
+                "hidden_capability",
+                "thread",
+                "thread_reference",
+            ] {
                 tx.connection.execute(
                     &format!("DELETE FROM {table} WHERE account = ?1"),
                     [account],

@@ -122,7 +122,7 @@ fn addresses(texts: impl Iterator<Item = String>) -> Vec<EnvelopeAddress<'static
 }
 
 /// The message-IDs in a References field, without angle brackets.
-pub(super) fn message_ids(text: &str) -> Vec<Text<'static>> {
+pub(crate) fn message_ids(text: &str) -> Vec<Text<'static>> {
     let inside = text
         .split('<')
         .skip(1)

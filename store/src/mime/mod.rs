@@ -32,6 +32,7 @@ mod tests;
 mod transfer;
 
 pub use codec::{DecodeError, EncodedIndex};
+pub(crate) use content::message_ids;
 pub use fold::Needle;
 pub(crate) use fold::{fold_into, folded_window};
 pub use index::{

@@ -154,7 +154,9 @@ impl QuotedPrintable {
         let held = std::mem::take(&mut self.held);
         decoded.push(b'=');
         // No `=` can be among them: each octet is held, or given, at once.
-        held[1..].iter().for_each(|&octet| self.push(octet, decoded));
+        held[1..]
+            .iter()
+            .for_each(|&octet| self.push(octet, decoded));
         self.push(octet, decoded);
     }
 
@@ -202,10 +204,7 @@ mod tests {
 
     use super::*;
 
-    fn decoded<'a>(
-        encoding: &Encoding<'_>,
-        pieces: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Vec<u8> {
+    fn decoded<'a>(encoding: &Encoding<'_>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
         let mut decoder = Decoder::new(encoding).unwrap();
         let mut decoded = Vec::new();
         for piece in pieces {
@@ -239,8 +238,14 @@ mod tests {
     #[test]
     fn quoted_printable_is_read_by_its_rules() {
         assert_eq!(quoted_printable("a=3Db=3dc"), "a=b=c");
-        assert_eq!(quoted_printable("soft=\r\n break= \t\r\ned=\n!"), "soft breaked!");
-        assert_eq!(quoted_printable("added \t \r\nkept  x\n"), "added\r\nkept  x\n");
+        assert_eq!(
+            quoted_printable("soft=\r\n break= \t\r\ned=\n!"),
+            "soft breaked!"
+        );
+        assert_eq!(
+            quoted_printable("added \t \r\nkept  x\n"),
+            "added\r\nkept  x\n"
+        );
         assert_eq!(quoted_printable("end="), "end");
         assert_eq!(quoted_printable("end=\r"), "end");
         assert_eq!(quoted_printable("end  "), "end");
