@@ -54,6 +54,7 @@ impl ImapSession {
             enabled,
             line: FetchLine::default(),
             gone: 0,
+            unknown_encoding: false,
         };
         let mut fetched = 0;
         let mut positions = positions.into_iter().flatten().peekable();
@@ -63,11 +64,13 @@ impl ImapSession {
             fetched += messages.len() as u64;
             batches.answer(messages, view, out).await?;
         }
-        let gone = batches.gone;
+        let (gone, unknown_encoding) = (batches.gone, batches.unknown_encoding);
         self.fetched += fetched;
         // RFC 3501 §6.4.8: a UID that does not exist is no error.
         if gone > 0 && numbering == Numbering::Sequence {
             Err(Reject::ExpungeIssued)
+        } else if unknown_encoding {
+            Err(Reject::UnknownEncoding)
         } else {
             Ok(Done::text("FETCH completed"))
         }

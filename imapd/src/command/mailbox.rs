@@ -3,6 +3,8 @@
 use daemon::session::Output;
 use store::SpecialUse;
 
+use crate::grammar::capability::Capability;
+use crate::grammar::code::Code;
 use crate::grammar::command::Use;
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
@@ -11,11 +13,15 @@ use crate::session::reject::Reject;
 impl ImapSession {
     pub(crate) async fn create(&mut self, name: &str, uses: &[Use], out: &mut Output) -> Outcome {
         let special_use = special_use(uses)?;
-        self.store()
+        let made = self
+            .store()
             .create_mailbox(self.user()?.account, name, special_use)
             .await?;
         self.tell_normalised(name, name, out).await?;
-        Ok(Done::text("CREATE completed"))
+        Ok(match self.offers(Capability::ObjectId) {
+            true => Done::code(Code::MailboxId(made.id.0), "CREATE completed"),
+            false => Done::text("CREATE completed"),
+        })
     }
 
     pub(crate) async fn delete(&mut self, name: &str) -> Outcome {

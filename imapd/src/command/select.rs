@@ -98,6 +98,10 @@ impl ImapSession {
             let code = Code::HighestModSeq(view.modseq().0);
             tell_code(code, "Highest mod-sequence", out);
         }
+        if self.offers(Capability::ObjectId) {
+            let code = Code::MailboxId(info.id.0);
+            tell_code(code, "Mailbox stays when it is renamed", out);
+        }
     }
 
     /// Tells what has changed since the client looked last (RFC 7162 §3.2.5), unless it speaks of another mailbox that

@@ -56,8 +56,20 @@ impl ImapSession {
             StatusItem::Deleted => info.deleted.into(),
             StatusItem::Size => info.size,
             StatusItem::HighestModSeq => info.highest_modseq.0,
+            StatusItem::MailboxId => u64::try_from(info.id.0).unwrap_or_default(),
+            StatusItem::DeletedStorage => self.deleted_octets(info).await?,
             StatusItem::AppendLimit => self.connection.config.limits.message_octets,
         })
+    }
+
+    async fn deleted_octets(&self, info: &MailboxInfo) -> Result<u64, Reject> {
+        if info.deleted == 0 {
+            return Ok(0);
+        }
+        Ok(self
+            .store()
+            .deleted_octets(self.user()?.account, info.id)
+            .await?)
     }
 
     async fn recent(&self, info: &MailboxInfo) -> Result<u32, Reject> {

@@ -9,12 +9,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use daemon::session::Output;
 use store::mime::EncodedIndex;
-use store::{Entry, READ_OCTETS_MAX, Uid};
+use store::{Entry, READ_OCTETS_MAX, ThreadId, Uid};
 
 use super::fields;
 use super::plan::Plan;
 use super::read::{Reader, Wanted};
-use super::section::{Located, apply, locate};
+use super::section::{Located, apply, locate_item};
 use super::stream::{Fields, Stream};
 use crate::grammar::date::DateAndTime;
 use crate::grammar::fetch::{Item, SectionItem, SectionText};
@@ -35,7 +35,8 @@ pub struct Message {
     uid: Uid,
     entry: Option<Entry>,
     index: Option<EncodedIndex>,
-    /// For each section asked for, in order.
+    thread: Option<ThreadId>,
+    /// For each item that is octets of the message, in order.
     located: Vec<Located>,
 }
 
@@ -49,6 +50,7 @@ impl Message {
             uid: Uid::new(row.uid)?,
             entry: None,
             index: None,
+            thread: None,
             located: Vec::new(),
         })
     }
@@ -62,11 +64,12 @@ impl Message {
 }
 
 /// The octets of a section that are read before it is written.
-fn read_ahead(located: &Located) -> Option<Range<u64>> {
+pub(super) fn read_ahead(located: &Located) -> Option<Range<u64>> {
     let (range, octets_max) = match located {
         Located::Fields(range) => (range, READ_OCTETS_MAX),
         Located::Octets(range) => (range, BODY_CHUNK_OCTETS),
-        Located::Nowhere => return None,
+        Located::Encoded(part) => (&part.range, BODY_CHUNK_OCTETS),
+        Located::Nowhere | Located::UnknownEncoding => return None,
     };
     (!range.is_empty() && range.end - range.start <= octets_max).then(|| range.clone())
 }
@@ -83,6 +86,8 @@ pub struct Batches<'a> {
     pub line: FetchLine,
     /// How many messages were no more, wholly or for a part of what was asked.
     pub gone: usize,
+    /// A part was asked for whose transfer encoding is not known (RFC 3516 §4.3).
+    pub unknown_encoding: bool,
 }
 
 impl Batches<'_> {
@@ -96,6 +101,7 @@ impl Batches<'_> {
         let asked = messages.len();
         let mut answered = 0;
         let mut rest = self.load_entries(messages).await?;
+        self.load_threads(&mut rest).await?;
         while !rest.is_empty() {
             let part = self.load_indexes(&mut rest).await?;
             answered += part.len();
@@ -121,6 +127,24 @@ impl Batches<'_> {
         }
         messages.retain(|message| message.entry.is_some());
         Ok(messages)
+    }
+
+    async fn load_threads(&self, messages: &mut [Message]) -> Result<(), Reject> {
+        if !self.plan.needs_threads {
+            return Ok(());
+        }
+        let Reader {
+            store,
+            account,
+            mailbox,
+        } = &self.reader;
+        let threads = store.threads(*account, *mailbox, &uids(messages)).await?;
+        let mut threads = threads.into_iter().peekable();
+        for message in messages {
+            let found = threads.next_if(|(uid, _)| *uid == message.uid);
+            message.thread = found.map(|(_, thread)| thread);
+        }
+        Ok(())
     }
 
     /// Takes the first messages off, as many as have indexes that may be in memory together, and gives those that are
@@ -165,14 +189,12 @@ impl Batches<'_> {
     }
 
     fn locate(&self, index: Option<&EncodedIndex>) -> Result<Vec<Located>, Reject> {
-        let mut sections = self.plan.sections().peekable();
-        let (Some(index), Some(_)) = (index, sections.peek()) else {
+        let mut items = self.plan.located().peekable();
+        let (Some(index), Some(_)) = (index, items.peek()) else {
             return Ok(Vec::new());
         };
         let index = index.decode()?;
-        Ok(sections
-            .map(|item| locate(&index, &item.section, item.partial))
-            .collect())
+        Ok(items.map(|item| locate_item(&index, item)).collect())
     }
 
     async fn write(
@@ -190,20 +212,18 @@ impl Batches<'_> {
         let mut located = message.located.iter();
         let (mut flags_told, mut whole) = (false, true);
         for item in &self.plan.items {
-            match item {
-                Item::Section(item) => {
-                    let located = located.next().unwrap_or(&Located::Nowhere);
-                    let ahead = if read_ahead(located).is_some() {
-                        octets.next().flatten()
-                    } else {
-                        None
-                    };
-                    whole &= self.section(message.uid, item, located, ahead, out).await?;
-                }
-                Item::Flags => flags_told = true,
-                _ => {}
+            flags_told |= *item == Item::Flags;
+            if !item.is_located() {
+                self.simple_item(item, message, view)?;
+                continue;
             }
-            self.simple_item(item, message, view)?;
+            let located = located.next().unwrap_or(&Located::Nowhere);
+            let ahead = if read_ahead(located).is_some() {
+                octets.next().flatten()
+            } else {
+                None
+            };
+            whole &= self.octets(message.uid, item, located, ahead, out).await?;
         }
         if !flags_told && view.must_be_told(message.row.uid) {
             self.unasked_flags(message, view);
@@ -249,20 +269,55 @@ impl Batches<'_> {
                     offset_minutes,
                 });
             }
-            Item::Envelope | Item::Body | Item::BodyStructure => {
+            Item::SaveDate => {
+                let seconds = entry.as_ref().map_or(0, |entry| entry.saved);
+                line.save_date(DateAndTime {
+                    seconds,
+                    offset_minutes: 0,
+                });
+            }
+            Item::EmailId => {
+                let id = entry.as_ref().map(|entry| format!("M{}", entry.content()));
+                line.object_id("EMAILID", id.as_deref());
+            }
+            Item::ThreadId => {
+                let id = message
+                    .thread
+                    .map(|thread| format!("T{}", thread.0.printed()));
+                line.object_id("THREADID", id.as_deref());
+            }
+            Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview => {
                 let Some(index) = index else { return Ok(()) };
                 let index = &index.decode()?;
                 match item {
                     Item::Envelope => {
                         structure::envelope(index.envelope(), utf8, line.item("ENVELOPE"))
                     }
+                    Item::Preview => line.preview(&index.preview, utf8),
                     Item::Body => structure::body(index, false, utf8, line.item("BODY")),
                     _ => structure::body(index, true, utf8, line.item("BODYSTRUCTURE")),
                 }
             }
-            Item::Section(_) => {}
+            Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => {}
         }
         Ok(())
+    }
+
+    /// Writes an item that is octets of the message; false if the message vanished before it could be read.
+    async fn octets(
+        &mut self,
+        uid: Uid,
+        item: &Item,
+        located: &Located,
+        ahead: Option<Bytes>,
+        out: &mut Output,
+    ) -> Result<bool, Reject> {
+        match item {
+            Item::Section(item) => self.section(uid, item, located, ahead, out).await,
+            Item::Binary(item) => self.binary(uid, item, located, ahead, out).await,
+            Item::BinarySize(part) => self.binary_size(uid, part, located, ahead, out).await,
+            _ => Ok(true),
+        }
     }
 
     /// Writes one section; false if the message vanished before it could be read.
@@ -319,15 +374,9 @@ impl Batches<'_> {
         located: &Located,
         out: &mut Output,
     ) -> Result<bool, Reject> {
-        let Some(message) = self.reader.open(uid).await? else {
+        let Some(mut stream) = self.open(uid, out).await? else {
             self.line.section_nil(item);
             return Ok(false);
-        };
-        let mut stream = Stream {
-            store: &self.reader.store,
-            message,
-            line: &mut self.line,
-            out,
         };
         match (located, fields_of(item)) {
             (Located::Fields(header), Some(fields)) => {
@@ -336,9 +385,24 @@ impl Batches<'_> {
             (Located::Fields(range) | Located::Octets(range), _) => {
                 stream.octets(item, range.clone()).await?;
             }
-            (Located::Nowhere, _) => {}
+            (Located::Nowhere | Located::Encoded(_) | Located::UnknownEncoding, _) => {}
         }
         Ok(true)
+    }
+
+    /// Opens a message to be served piece by piece; `None` if it is no more.
+    pub(super) async fn open<'s>(
+        &'s mut self,
+        uid: Uid,
+        out: &'s mut Output,
+    ) -> Result<Option<Stream<'s>>, Reject> {
+        let message = self.reader.open(uid).await?;
+        Ok(message.map(|message| Stream {
+            store: &self.reader.store,
+            message,
+            line: &mut self.line,
+            out,
+        }))
     }
 }
 

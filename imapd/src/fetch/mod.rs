@@ -4,6 +4,7 @@
 //! are asked for are read, many messages at a time, and large ones in pieces. Nothing is parsed but header fields.
 
 pub mod batch;
+pub mod binary;
 pub mod fields;
 pub mod plan;
 pub mod read;

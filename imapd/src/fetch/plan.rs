@@ -1,6 +1,6 @@
 //! What one FETCH needs of each message, worked out once.
 
-use crate::grammar::fetch::{Fetch, Item, SectionItem};
+use crate::grammar::fetch::{Fetch, Item};
 
 /// A FETCH, prepared.
 #[derive(Debug)]
@@ -9,10 +9,12 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// Only messages changed since (RFC 7162 §3.1.4.1).
     pub changed_since: Option<u64>,
-    /// The facts of the entry are needed: size or internal date.
+    /// The facts of the entry are needed: size, dates or the name of its content.
     pub needs_entry: bool,
     /// The MIME index is needed.
     pub needs_index: bool,
+    /// The threads are needed.
+    pub needs_threads: bool,
     /// Fetching sets \Seen.
     pub sets_seen: bool,
 }
@@ -35,24 +37,31 @@ impl Plan {
         let any = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
         Self {
             changed_since: fetch.changed_since,
-            needs_entry: any(|item| matches!(item, Item::Size | Item::InternalDate)),
+            needs_entry: any(|item| {
+                matches!(
+                    item,
+                    Item::Size | Item::InternalDate | Item::SaveDate | Item::EmailId
+                )
+            }),
             needs_index: any(|item| {
                 matches!(
                     item,
-                    Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
-                )
+                    Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview
+                ) || item.is_located()
             }),
-            sets_seen: any(|item| matches!(item, Item::Section(section) if !section.peek)),
+            needs_threads: any(|item| *item == Item::ThreadId),
+            sets_seen: any(|item| match item {
+                Item::Section(section) => !section.peek,
+                Item::Binary(part) => !part.peek,
+                _ => false,
+            }),
             items,
         }
     }
 
-    /// The sections asked for, in order.
-    pub fn sections(&self) -> impl Iterator<Item = &SectionItem> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Section(section) => Some(section),
-            _ => None,
-        })
+    /// The items that are octets of the message, in order.
+    pub fn located(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.is_located())
     }
 
     /// Whether the client asks for mod-sequences, and so enables CONDSTORE (RFC 7162 §3.1).
@@ -85,6 +94,9 @@ mod tests {
                 && plan("RFC822.TEXT").sets_seen
                 && !plan("RFC822.HEADER").sets_seen
         );
+        assert!(plan("BINARY[1]").sets_seen && !plan("BINARY.PEEK[1]").sets_seen);
+        assert!(plan("BINARY.SIZE[1]").needs_index && !plan("BINARY.SIZE[1]").sets_seen);
+        assert!(plan("(EMAILID SAVEDATE)").needs_entry && plan("THREADID").needs_threads);
         assert!(plan("FLAGS (CHANGEDSINCE 4)").enables_condstore());
     }
 }

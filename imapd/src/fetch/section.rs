@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use store::mime::MessageIndex;
 
-use crate::grammar::fetch::{Partial, Section, SectionText};
+use super::binary::{self, Encoded, Found};
+use crate::grammar::fetch::{Item, Partial, Section, SectionText};
 
 /// Where a section lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Located {
     /// The message has no such section.
     Nowhere,
@@ -15,6 +16,25 @@ pub enum Located {
     Octets(Range<u64>),
     /// Some fields of the header in these octets.
     Fields(Range<u64>),
+    /// A part, with its transfer encoding.
+    Encoded(Encoded),
+    /// A part in a transfer encoding that nobody here knows.
+    UnknownEncoding,
+}
+
+/// Finds what an item asks for.
+pub fn locate_item(index: &MessageIndex<'_>, item: &Item) -> Located {
+    let numbers = match item {
+        Item::Section(item) => return locate(index, &item.section, item.partial),
+        Item::Binary(item) => &item.part,
+        Item::BinarySize(numbers) => numbers,
+        _ => return Located::Nowhere,
+    };
+    match binary::locate(index, numbers) {
+        Found::Nowhere => Located::Nowhere,
+        Found::Unknown => Located::UnknownEncoding,
+        Found::Part(part) => Located::Encoded(part),
+    }
 }
 
 /// Finds a section; a partial is applied to octets here, to fields when they have been chosen.

@@ -85,7 +85,7 @@ impl Stream<'_> {
     }
 
     /// Reads on; `None` at the end.
-    async fn next(&self, rest: &mut Range<u64>) -> Result<Option<Bytes>, Reject> {
+    pub(super) async fn next(&self, rest: &mut Range<u64>) -> Result<Option<Bytes>, Reject> {
         if rest.is_empty() {
             return Ok(None);
         }
@@ -104,6 +104,11 @@ impl Stream<'_> {
 
     async fn put(&mut self, octets: &[u8]) -> Result<(), Reject> {
         self.line.section_octets(octets);
+        self.send().await
+    }
+
+    /// Sends what has been written, at the pace of the client.
+    pub(super) async fn send(&mut self) -> Result<(), Reject> {
         self.out.put_bytes(self.line.octets());
         self.line.clear();
         Ok(self.out.drain().await?)
@@ -111,7 +116,7 @@ impl Stream<'_> {
 }
 
 /// What of `octets`, which begin at `at`, lies in `asked`.
-fn within<'a>(octets: &'a [u8], at: u64, asked: &Range<u64>) -> &'a [u8] {
+pub(crate) fn within<'a>(octets: &'a [u8], at: u64, asked: &Range<u64>) -> &'a [u8] {
     let place = |position: u64| usize::try_from(position.saturating_sub(at)).unwrap_or(usize::MAX);
     let end = place(asked.end).min(octets.len());
     octets.get(place(asked.start)..end).unwrap_or_default()

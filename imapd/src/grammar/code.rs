@@ -22,6 +22,8 @@ pub enum Code {
     AuthorizationFailed,
     /// BADCHARSET
     BadCharset,
+    /// BADURL (RFC 4469 §4.1)
+    BadUrl(String),
     /// CANNOT
     Cannot,
     /// CAPABILITY
@@ -49,6 +51,8 @@ pub enum Code {
     HighestModSeq(u64),
     /// LIMIT
     Limit,
+    /// MAILBOXID (RFC 8474 §4)
+    MailboxId(i64),
     /// MODIFIED (RFC 7162 §3.1.3)
     Modified(Ranges),
     /// NONEXISTENT
@@ -86,6 +90,8 @@ pub enum Code {
     UidValidity(u32),
     /// UNAVAILABLE
     Unavailable,
+    /// UNKNOWN-CTE (RFC 3516 §4.3)
+    UnknownCte,
     /// UNSEEN
     Unseen(u32),
     /// USEATTR (RFC 6154 §6)
@@ -107,6 +113,10 @@ impl Code {
             Self::AuthenticationFailed => words(&["AUTHENTICATIONFAILED"]),
             Self::AuthorizationFailed => words(&["AUTHORIZATIONFAILED"]),
             Self::BadCharset => words(&["BADCHARSET (US-ASCII UTF-8)"]),
+            Self::BadUrl(url) => {
+                into.extend_from_slice(b"BADURL ");
+                encode_url(url, into);
+            }
             Self::Cannot => words(&["CANNOT"]),
             Self::Capability(list) => words(&["CAPABILITY ", list]),
             Self::ClientBug => words(&["CLIENTBUG"]),
@@ -116,6 +126,7 @@ impl Code {
             Self::HasChildren => words(&["HASCHILDREN"]),
             Self::HighestModSeq(modseq) => words(&["HIGHESTMODSEQ ", &modseq.to_string()]),
             Self::Limit => words(&["LIMIT"]),
+            Self::MailboxId(id) => words(&["MAILBOXID (", &mailbox_id(*id), ")"]),
             Self::NonExistent => words(&["NONEXISTENT"]),
             Self::NoPermission => words(&["NOPERM"]),
             Self::UidRequired => words(&["UIDREQUIRED"]),
@@ -129,6 +140,7 @@ impl Code {
             Self::UidNext(uid) => words(&["UIDNEXT ", &uid.to_string()]),
             Self::UidValidity(validity) => words(&["UIDVALIDITY ", &validity.to_string()]),
             Self::Unavailable => words(&["UNAVAILABLE"]),
+            Self::UnknownCte => words(&["UNKNOWN-CTE"]),
             Self::Unseen(number) => words(&["UNSEEN ", &number.to_string()]),
             Self::UseAttribute => words(&["USEATTR"]),
             Self::AppendUid { uid_validity, uids } => {
@@ -161,6 +173,22 @@ impl Code {
             }
         }
     }
+}
+
+/// Writes a URL in a code, which ends at the first `]`: what may not stand there in percent encoding.
+fn encode_url(url: &str, into: &mut Vec<u8>) {
+    for octet in url.bytes() {
+        match octet {
+            b'!'..=b'~' if octet != b']' => into.push(octet),
+            _ => into.extend_from_slice(format!("%{octet:02X}").as_bytes()),
+        }
+    }
+}
+
+/// The name of a mailbox that stays when it is renamed (RFC 8474 §4): with a letter in front, so that nobody takes it for a number
+/// (§8.1).
+pub fn mailbox_id(id: i64) -> String {
+    format!("F{id}")
 }
 
 /// Writes `(\Seen $Junk)`.

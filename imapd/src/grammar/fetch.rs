@@ -32,8 +32,31 @@ pub enum Item {
     BodyStructure,
     /// MODSEQ (RFC 7162 §3.1.4.2)
     ModSeq,
+    /// EMAILID (RFC 8474 §5.1)
+    EmailId,
+    /// THREADID (RFC 8474 §5.2)
+    ThreadId,
+    /// SAVEDATE (RFC 8514 §4.2)
+    SaveDate,
+    /// PREVIEW (RFC 8970 §3). It is made when a message arrives: LAZY changes nothing.
+    Preview,
     /// Octets of the message.
     Section(SectionItem),
+    /// Octets of a part without its transfer encoding.
+    Binary(BinaryItem),
+    /// BINARY.SIZE[…]: how many those are.
+    BinarySize(Vec<u32>),
+}
+
+/// BINARY[…]<…> (RFC 3516 §4.2, RFC 9051 §6.4.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BinaryItem {
+    /// Part numbers from the outside in; empty is the message itself.
+    pub part: Vec<u32>,
+    /// Which range of the decoded octets.
+    pub partial: Option<Partial>,
+    /// Whether \Seen stays as it is.
+    pub peek: bool,
 }
 
 /// BODY[…]<…>, and its old forms RFC822, RFC822.HEADER and RFC822.TEXT.
@@ -106,6 +129,16 @@ pub struct Fetch {
     pub changed_since: Option<u64>,
     /// VANISHED (RFC 7162 §3.2.6): to be told of what has gone since, too.
     pub vanished: bool,
+}
+
+impl Item {
+    /// Whether it is octets of the message, or tells of some: a look at where they lie comes first.
+    pub fn is_located(&self) -> bool {
+        matches!(
+            self,
+            Self::Section(_) | Self::Binary(_) | Self::BinarySize(_)
+        )
+    }
 }
 
 impl Fetch {
@@ -205,6 +238,25 @@ fn parse_item(cursor: &mut Cursor<'_>) -> Parsed<Item> {
         b"BODY" if cursor.peek() != Some(b'[') => Ok(Item::Body),
         b"BODY" => parse_section_item(cursor, false),
         b"BODY.PEEK" => parse_section_item(cursor, true),
+        name => parse_extension_item(name, cursor),
+    }
+}
+
+/// The items of extensions, each only where the client is offered it.
+fn parse_extension_item(name: &[u8], cursor: &mut Cursor<'_>) -> Parsed<Item> {
+    let offers = |capability| cursor.offers(capability);
+    let binary = offers(Capability::Binary) || offers(Capability::Imap4Rev2);
+    match name {
+        b"BINARY" if binary => parse_binary(cursor, false),
+        b"BINARY.PEEK" if binary => parse_binary(cursor, true),
+        b"BINARY.SIZE" if binary => parse_binary_section(cursor).map(Item::BinarySize),
+        b"EMAILID" if offers(Capability::ObjectId) => Ok(Item::EmailId),
+        b"THREADID" if offers(Capability::ObjectId) => Ok(Item::ThreadId),
+        b"SAVEDATE" if offers(Capability::SaveDate) => Ok(Item::SaveDate),
+        b"PREVIEW" if offers(Capability::Preview) => {
+            skip_preview_modifiers(cursor);
+            Ok(Item::Preview)
+        }
         _ => Err(Malformed::Expected("a FETCH data item")),
     }
 }
@@ -224,6 +276,43 @@ fn parse_section_item(cursor: &mut Cursor<'_>, peek: bool) -> Parsed<Item> {
         peek,
         spelling: Spelling::Body,
     }))
+}
+
+fn parse_binary(cursor: &mut Cursor<'_>, peek: bool) -> Parsed<Item> {
+    let part = parse_binary_section(cursor)?;
+    let partial = if cursor.eat(b'<') {
+        Some(parse_partial(cursor)?)
+    } else {
+        None
+    };
+    Ok(Item::Binary(BinaryItem {
+        part,
+        partial,
+        peek,
+    }))
+}
+
+/// `[1.2]`: part numbers alone (RFC 3516 §7, section-binary).
+fn parse_binary_section(cursor: &mut Cursor<'_>) -> Parsed<Vec<u32>> {
+    cursor.expect(b'[', "a part in brackets")?;
+    let section = Section::parse(cursor)?;
+    cursor.expect(b']', "the end of a part number")?;
+    match section.text {
+        SectionText::Whole => Ok(section.part),
+        _ => Err(Malformed::Expected("a part number alone")),
+    }
+}
+
+/// PREVIEW may be followed by `(LAZY)` (RFC 8970 §6); what else stands in parentheses behind it belongs to FETCH.
+fn skip_preview_modifiers(cursor: &mut Cursor<'_>) {
+    let mut ahead = cursor.clone();
+    let lazy = |cursor: &mut Cursor<'_>| match cursor.eat_word("LAZY") {
+        true => Ok(()),
+        false => Err(Malformed::Expected("LAZY")),
+    };
+    if ahead.space().is_ok() && ahead.list(lazy).is_ok() {
+        *cursor = ahead;
+    }
 }
 
 fn parse_partial(cursor: &mut Cursor<'_>) -> Parsed<Partial> {
@@ -325,6 +414,8 @@ fn encode_fields(head: &[u8], fields: &[Vec<u8>], into: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::capability::Capabilities;
+    use crate::grammar::dialect::Dialect;
 
     fn items(text: &str) -> Parsed<Vec<Item>> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -364,6 +455,44 @@ mod tests {
             section.encode(&mut out);
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn items_of_extensions_are_read_where_they_are_offered() {
+        let read = |text: &str, offered| {
+            let dialect = Dialect {
+                offered,
+                ..Dialect::default()
+            };
+            let mut cursor = Cursor::speaking(text.as_bytes(), dialect);
+            let fetch = Fetch::parse(&mut cursor)?;
+            cursor.end().map(|()| fetch)
+        };
+        for text in [
+            "BINARY[]",
+            "BINARY.PEEK[1.2]<0.10>",
+            "(BINARY.SIZE[1] UID)",
+            "(EMAILID THREADID)",
+            "SAVEDATE",
+            "(PREVIEW (LAZY) UID)",
+            "PREVIEW (LAZY) (CHANGEDSINCE 5)",
+            "PREVIEW (CHANGEDSINCE 5)",
+        ] {
+            assert!(read(text, Capabilities::ALL).is_ok(), "{text}");
+            assert!(read(text, Capabilities::NONE).is_err(), "{text}");
+        }
+        for text in [
+            "BINARY",
+            "BINARY[1.MIME]",
+            "BINARY[TEXT]",
+            "BINARY.SIZE[1]<0.1>",
+            "BINARY[0]",
+            "(PREVIEW (BUSY))",
+        ] {
+            assert!(read(text, Capabilities::ALL).is_err(), "{text}");
+        }
+        let lazy = read("PREVIEW (lazy LAZY)", Capabilities::ALL).unwrap();
+        assert_eq!(lazy.items, [Item::Preview]);
     }
 
     #[test]

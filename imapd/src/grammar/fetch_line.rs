@@ -4,7 +4,7 @@
 //! between [`FetchLine::section_head`] and the next item. Strings that the octets do not allow quoted become literals.
 
 use super::date::DateAndTime;
-use super::fetch::{SectionItem, Spelling};
+use super::fetch::{BinaryItem, Section, SectionItem, SectionText, Spelling};
 use super::flag::SystemFlag;
 use super::{code, quote};
 
@@ -86,6 +86,67 @@ impl FetchLine {
         into.push(b')');
     }
 
+    /// EMAILID or THREADID (RFC 8474 §5.3); NIL for a message that has none.
+    pub fn object_id(&mut self, name: &str, id: Option<&str>) {
+        let into = self.item(name);
+        match id {
+            Some(id) => into.extend_from_slice(["(", id, ")"].concat().as_bytes()),
+            None => into.extend_from_slice(b"NIL"),
+        }
+    }
+
+    /// SAVEDATE (RFC 8514 §4.2)
+    pub fn save_date(&mut self, date: DateAndTime) {
+        date.encode(self.item("SAVEDATE"));
+    }
+
+    /// PREVIEW (RFC 8970 §3.2): UTF-8, which is a literal unless the client has enabled it in strings.
+    pub fn preview(&mut self, text: &str, utf8: bool) {
+        let into = self.item("PREVIEW");
+        if utf8 {
+            quote::utf8_string(text, into);
+        } else {
+            quote::string(text.as_bytes(), into);
+        }
+    }
+
+    /// BINARY.SIZE (RFC 3516 §4.3)
+    pub fn binary_size(&mut self, part: &[u32], octets: u64) {
+        self.binary_name("BINARY.SIZE", part, None);
+        quote::number(octets, &mut self.octets);
+    }
+
+    /// A decoded part of which `octets` octets follow, written by [`Self::raw_octets`]: a literal8 if a NUL is among them
+    /// (RFC 3516 §4.3).
+    pub fn binary_head(&mut self, item: &BinaryItem, octets: u64, has_nul: bool) {
+        let offset = item.partial.map(|partial| partial.offset);
+        self.binary_name("BINARY", &item.part, offset);
+        if has_nul {
+            self.octets.push(b'~');
+        }
+        quote::literal_head(octets, &mut self.octets);
+    }
+
+    /// Octets as they are.
+    pub fn raw_octets(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// A part that the message does not have.
+    pub fn binary_nil(&mut self, item: &BinaryItem) {
+        let offset = item.partial.map(|partial| partial.offset);
+        self.binary_name("BINARY", &item.part, offset);
+        self.octets.extend_from_slice(b"NIL");
+    }
+
+    fn binary_name(&mut self, name: &str, part: &[u32], offset: Option<u32>) {
+        let section = Section {
+            part: part.to_vec(),
+            text: SectionText::Whole,
+        };
+        self.bracketed(name, &section, offset);
+    }
+
     /// A section of which `octets` octets follow, written by [`Self::section_octets`] or by the caller.
     pub fn section_head(&mut self, item: &SectionItem, octets: u64) {
         self.section_name(item);
@@ -114,14 +175,20 @@ impl FetchLine {
             Spelling::Rfc822Text => return self.plain_name("RFC822.TEXT"),
             Spelling::Body => {}
         }
-        let into = self.item("BODY");
+        let offset = item.partial.map(|partial| partial.offset);
+        self.bracketed("BODY", &item.section, offset);
+    }
+
+    /// Writes `NAME[section]<offset> `.
+    fn bracketed(&mut self, name: &str, section: &Section, offset: Option<u32>) {
+        let into = self.item(name);
         into.pop();
         into.push(b'[');
-        item.section.encode(into);
+        section.encode(into);
         into.push(b']');
-        if let Some(partial) = item.partial {
+        if let Some(offset) = offset {
             into.push(b'<');
-            quote::number(u64::from(partial.offset), into);
+            quote::number(u64::from(offset), into);
             into.push(b'>');
         }
         into.push(b' ');
@@ -132,7 +199,7 @@ impl FetchLine {
 mod tests {
     use super::*;
     use crate::grammar::Cursor;
-    use crate::grammar::fetch::{Fetch, Item};
+    use crate::grammar::fetch::{Fetch, Item, Partial};
 
     fn section(text: &str) -> SectionItem {
         let fetch = Fetch::parse(&mut Cursor::new(text.as_bytes())).unwrap();
@@ -140,6 +207,30 @@ mod tests {
             Some(Item::Section(item)) => item,
             other => unreachable!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_is_binary_goes_out_in_a_literal8() {
+        let mut line = FetchLine::default();
+        let item = |part: &[u32], partial| BinaryItem {
+            part: part.to_vec(),
+            partial,
+            peek: true,
+        };
+        let partial = Some(Partial {
+            offset: 3,
+            count: 2,
+        });
+        line.begin(1);
+        line.binary_head(&item(&[1, 2], partial), 2, true);
+        line.raw_octets(b"\0a");
+        line.binary_nil(&item(&[9], None));
+        line.binary_size(&[], 7);
+        line.object_id("EMAILID", Some("M1"));
+        line.object_id("THREADID", None);
+        line.preview("café", false);
+        let expected = b"* 1 FETCH (BINARY[1.2]<3> ~{2}\r\n\0a BINARY[9] NIL BINARY.SIZE[] 7 EMAILID (M1) THREADID NIL PREVIEW {5}\r\ncaf\xc3\xa9";
+        assert_eq!(line.octets(), expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use daemon::session::Encode;
 
-use super::code::{Code, encode_flags, encode_text};
+use super::code::{self, Code, encode_flags, encode_text};
 use super::dialect::Dialect;
 use super::flag::SystemFlag;
 use super::sequence::Ranges;
@@ -341,7 +341,13 @@ fn encode_status(name: &str, items: &[(StatusItem, u64)], dialect: Dialect, into
         }
         into.extend_from_slice(item.name().as_bytes());
         into.push(b' ');
-        quote::number(*value, into);
+        match item {
+            StatusItem::MailboxId => {
+                let id = code::mailbox_id(i64::try_from(*value).unwrap_or(i64::MAX));
+                into.extend_from_slice(["(", &id, ")"].concat().as_bytes());
+            }
+            _ => quote::number(*value, into),
+        }
     }
     into.push(b')');
 }

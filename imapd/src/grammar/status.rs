@@ -1,4 +1,4 @@
-//! STATUS data items (RFC 3501 §6.3.10, RFC 7162 §3.1.7, RFC 8438, RFC 7889 §3.1).
+//! STATUS data items (RFC 8474 §4.3, RFC 9208 §4.1.4, RFC 3501 §6.3.10, RFC 7162 §3.1.7, RFC 8438, RFC 7889 §3.1).
 
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
@@ -27,10 +27,14 @@ pub enum StatusItem {
     HighestModSeq,
     /// APPENDLIMIT (RFC 7889)
     AppendLimit,
+    /// MAILBOXID (RFC 8474); its value is the number of the mailbox.
+    MailboxId,
+    /// DELETED-STORAGE (RFC 9208)
+    DeletedStorage,
 }
 
 impl StatusItem {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Messages,
         Self::Recent,
         Self::UidNext,
@@ -40,6 +44,8 @@ impl StatusItem {
         Self::Size,
         Self::HighestModSeq,
         Self::AppendLimit,
+        Self::MailboxId,
+        Self::DeletedStorage,
     ];
 
     /// The name on the wire.
@@ -54,6 +60,8 @@ impl StatusItem {
             Self::Size => "SIZE",
             Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::AppendLimit => "APPENDLIMIT",
+            Self::MailboxId => "MAILBOXID",
+            Self::DeletedStorage => "DELETED-STORAGE",
         }
     }
 
@@ -68,6 +76,8 @@ impl StatusItem {
             Self::Size => any(&[Capability::StatusSize]),
             Self::HighestModSeq => any(&[Capability::CondStore]),
             Self::AppendLimit => any(&[Capability::AppendLimit]),
+            Self::MailboxId => any(&[Capability::ObjectId]),
+            Self::DeletedStorage => any(&[Capability::QuotaStorage]),
             // DELETED belongs to IMAP4rev2 and to QUOTA=RES-MESSAGE, and is understood without either.
             Self::Messages
             | Self::Deleted

@@ -34,6 +34,10 @@ const WHOLE: &[Capability] = &[
     Capability::SpecialUse,
     Capability::CreateSpecialUse,
     Capability::AppendLimit,
+    Capability::Binary,
+    Capability::Catenate,
+    Capability::Replace,
+    Capability::Preview,
     Capability::UidOnly,
     Capability::Unauthenticate,
 ];

@@ -41,12 +41,18 @@ pub enum Reject {
     /// Messages named by the command were expunged by someone else.
     #[error("messages were expunged")]
     ExpungeIssued,
+    /// A part in a transfer encoding that this server does not know (RFC 3516 §4.3).
+    #[error("unknown transfer encoding")]
+    UnknownEncoding,
     /// A special use that this server does not have (RFC 6154 §3).
     #[error("no such special use")]
     NoSuchUse,
     /// A message to be appended is larger than the limit.
     #[error("message is too large")]
     TooBig,
+    /// A URL in CATENATE that names no message of the user's own (RFC 4469 §4.1).
+    #[error("bad URL")]
+    BadUrl(String),
     /// A message to be appended has no octets.
     #[error("message is empty")]
     EmptyMessage,
@@ -113,8 +119,10 @@ impl Reject {
             Self::ReadOnly => no(Code::ReadOnly, "Mailbox is open for reading only"),
             Self::TryCreate => no(Code::TryCreate, "Mailbox does not exist"),
             Self::ExpungeIssued => no(Code::ExpungeIssued, "Some of the messages no longer exist"),
+            Self::UnknownEncoding => no(Code::UnknownCte, "Transfer encoding is not known"),
             Self::NoSuchUse => no(Code::UseAttribute, "No such special use"),
             Self::TooBig => no(Code::TooBig, "Message is too large"),
+            Self::BadUrl(url) => no(Code::BadUrl(url.clone()), "There is nothing at this URL"),
             Self::EmptyMessage => no(Code::Cannot, "A message has at least one octet"),
             Self::CommandTooLarge => Refusal {
                 condition: Condition::Bad,

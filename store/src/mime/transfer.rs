@@ -35,6 +35,11 @@ impl Decoder {
         Some(Decoder { state })
     }
 
+    /// Whether what comes out is what goes in: 7bit, 8bit or binary.
+    pub fn is_identity(&self) -> bool {
+        matches!(self.state, State::Identity)
+    }
+
     /// Takes the next octets of the body; what they give is appended to `decoded`.
     pub fn push(&mut self, octets: &[u8], decoded: &mut Vec<u8>) {
         match &mut self.state {
