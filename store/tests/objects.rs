@@ -13,19 +13,19 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Fixture {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("done");
         let options = Options {
             create: true,
             linger_seconds: 0,
             ..Options::default()
         };
-        let store = Store::open(dir.path(), options).await.unwrap();
-        store.add_domain("example.test").await.unwrap();
-        let address = Address::from_parts("alice", "example.test").unwrap();
+        let store = Store::open(dir.path(), options).await.expect("done");
+        store.add_domain("example.test").await.expect("done");
+        let address = Address::from_parts("alice", "example.test").expect("done");
         let alice = store
             .add_account(&address, NewAccount::default())
             .await
-            .unwrap();
+            .expect("done");
         Fixture {
             _dir: dir,
             store,
@@ -35,9 +35,9 @@ impl Fixture {
 
     async fn appending(&self, text: &str) -> Appending {
         let mut draft = Draft::new(&self.store, 1 << 20);
-        draft.write(text.as_bytes()).await.unwrap();
+        draft.write(text.as_bytes()).await.expect("done");
         Appending {
-            message: draft.seal().await.unwrap(),
+            message: draft.seal().await.expect("done"),
             flags: Flags::NONE,
             keywords: Vec::new(),
             internal_date: None,
@@ -52,17 +52,21 @@ impl Fixture {
             .store
             .append(self.alice, mailbox, vec![appending])
             .await
-            .unwrap();
+            .expect("done");
         appended.uids[0]
     }
 
     async fn info(&self, name: &str) -> MailboxInfo {
-        self.store.mailbox(self.alice, name).await.unwrap()
+        self.store.mailbox(self.alice, name).await.expect("done")
     }
 
     async fn thread(&self, mailbox: &str, uid: Uid) -> ThreadId {
         let id = self.info(mailbox).await.id;
-        let threads = self.store.threads(self.alice, id, &[uid]).await.unwrap();
+        let threads = self
+            .store
+            .threads(self.alice, id, &[uid])
+            .await
+            .expect("done");
         assert_eq!(threads.len(), 1);
         threads[0].1
     }
@@ -110,18 +114,18 @@ async fn a_thread_is_found_though_nobody_asked_before() {
     let found = fixture
         .store
         .entries_of_thread(fixture.alice, inbox, thread);
-    assert_eq!(found.await.unwrap(), [first, reply]);
+    assert_eq!(found.await.expect("done"), [first, reply]);
     // What is gone leaves nothing behind.
     fixture
         .store
         .expunge(fixture.alice, inbox, &[first])
         .await
-        .unwrap();
-    fixture.store.sweep().await.unwrap();
+        .expect("done");
+    fixture.store.sweep().await.expect("done");
     let found = fixture
         .store
         .entries_of_thread(fixture.alice, inbox, thread);
-    assert_eq!(found.await.unwrap(), [reply]);
+    assert_eq!(found.await.expect("done"), [reply]);
     fixture.end().await;
 }
 
@@ -134,10 +138,10 @@ async fn copies_say_the_same() {
         .store
         .copy(fixture.alice, inbox, &[uid], "Archive", Missing::Refused)
         .await
-        .unwrap();
+        .expect("done");
     let content = |mailbox, uid| {
         let (store, alice) = (fixture.store.clone(), fixture.alice);
-        async move { store.entries(alice, mailbox, &[uid]).await.unwrap()[0].content() }
+        async move { store.entries(alice, mailbox, &[uid]).await.expect("done")[0].content() }
     };
     let there = copied.pairs[0].1;
     let name = content(inbox, uid).await;
@@ -146,7 +150,7 @@ async fn copies_say_the_same() {
         .store
         .entries_of_content(fixture.alice, copied.mailbox, name)
         .await
-        .unwrap();
+        .expect("done");
     assert_eq!(found, [there]);
     let other = fixture.message("INBOX", &["Subject: a"]).await;
     assert_ne!(content(inbox, other).await, name);
@@ -164,14 +168,14 @@ async fn a_replacement_is_whole_or_nothing() {
         octets: Some(drafts.size + 10),
         messages: Some(1),
     };
-    store.set_quota(alice, quota).await.unwrap();
+    store.set_quota(alice, quota).await.expect("done");
     let text = "Subject: new\r\n\r\ntext\r\n";
 
     let by = fixture.appending(text).await;
     let replaced = store
         .replace(alice, drafts.id, old, "Sent", by)
         .await
-        .unwrap();
+        .expect("done");
     assert_eq!(fixture.info("Drafts").await.messages, 0);
     assert_eq!(fixture.info("Sent").await.messages, 1);
 
@@ -192,6 +196,6 @@ async fn a_replacement_is_whole_or_nothing() {
         .replace(alice, sent, replaced.uids[0], "nowhere", by)
         .await;
     assert_eq!(missing, Err(Error::NotFound("mailbox")));
-    store.sweep().await.unwrap();
+    store.sweep().await.expect("done");
     fixture.end().await;
 }

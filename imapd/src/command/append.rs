@@ -1,76 +1,133 @@
-//! APPEND (RFC 3501 §6.3.11) of one message or several (RFC 3502), with APPENDUID (RFC 4315 §3).
+//! APPEND (RFC 3501 §6.3.11) of one message or several (RFC 3502), with APPENDUID (RFC 4315 §3), and REPLACE (RFC 8508).
 //!
 //! Messages stream into drafts of the store and never into a command. Mailbox and size are judged before a
-//! synchronising literal is asked for. All messages become visible together, or none.
+//! synchronising literal is asked for. All messages become visible together, or none. What stands around their octets is
+//! read by [`crate::grammar::append`], their URLs are followed in [`super::catenate`].
 //!
 //! ```text
-//! line {n} ──begin──► literal ──end──► line ──► {n}: next message
-//!                                       └─────► end: append all
+//! text {n} ──begin──► octets ──end──► text ──► {n}: more octets
+//!                                      └─────► end: append all, or replace
 //! ```
 
 use daemon::session::{Next, Output};
-use store::{Draft, Timestamp};
+use store::{Draft, MailboxId, Timestamp, Uid};
 
 use super::store::split_flags;
-use crate::grammar::append::{Item, Start};
+use crate::grammar::append::{Follows, Item, Piece, Place, Start, Step};
 use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::command::Request;
 use crate::grammar::fragment::{Announced, announced};
-use crate::grammar::response::Response;
+use crate::grammar::response::{Condition, Response};
 use crate::grammar::verb::Verb;
+use crate::grammar::{Malformed, Numbering, SequenceSet};
 use crate::limits::APPEND_MESSAGES_MAX;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::table::facts;
 use crate::session::{ImapSession, Mode};
 
-/// An APPEND of which messages are arriving.
+/// An APPEND or REPLACE of which messages are arriving.
 pub struct Appending {
     tag: String,
+    verb: Verb,
     mailbox: String,
+    replaced: Option<Replaced>,
+    /// The text since the last octets of a message, and where it stands.
+    text: Vec<u8>,
+    place: Place,
     arrived: Vec<store::Appending>,
     current: Option<Current>,
+    literal: Option<Literal>,
     failed: Option<Reject>,
+}
+
+/// The message that goes when the new one comes.
+#[derive(Clone, Copy)]
+struct Replaced {
+    mailbox: MailboxId,
+    uid: Uid,
 }
 
 /// The message that is arriving.
 struct Current {
     item: Item,
     draft: Draft,
-    octets: u64,
+}
+
+/// The literal that comes next.
+#[derive(Clone, Copy)]
+enum Literal {
+    /// Octets of the message.
+    Message(u64),
+    /// An argument.
+    Argument(u64),
 }
 
 impl Appending {
-    /// How many octets of a message come next; `None` when a line comes next.
+    /// How many octets of a literal come next; `None` when a line comes next.
     pub fn literal(&self) -> Option<u64> {
-        self.current.as_ref().map(|current| current.octets)
+        self.literal.map(|literal| match literal {
+            Literal::Message(octets) | Literal::Argument(octets) => octets,
+        })
     }
 
-    /// Takes octets of a message. After a failure they are thrown away, to the end of the literal.
+    /// Takes octets of a literal. After a failure they are thrown away, to the end of the literal.
     pub async fn octets(&mut self, octets: &[u8]) {
-        if self.failed.is_some() {
-            return;
-        }
-        if let Some(current) = &mut self.current
-            && let Err(error) = current.draft.write(octets).await
-        {
-            self.failed = Some(error.into());
+        match (self.literal, &mut self.current) {
+            _ if self.failed.is_some() => {}
+            (Some(Literal::Argument(_)), _) => self.text.extend_from_slice(octets),
+            (Some(Literal::Message(_)), Some(current)) => {
+                let written = current.draft.write(octets).await;
+                self.failed = written.err().map(too_big);
+            }
+            _ => {}
         }
     }
 
-    /// The message has arrived.
-    pub async fn literal_end(&mut self) {
-        let Some(current) = self.current.take() else {
-            return;
+    /// The literal has arrived.
+    pub fn literal_end(&mut self) {
+        if let Some(Literal::Message(_)) = self.literal.take() {
+            self.text.clear();
+        }
+    }
+
+    fn begin(&mut self, item: Item, draft: Draft) -> Result<(), Reject> {
+        if self.arrived.len() >= APPEND_MESSAGES_MAX {
+            return Err(store::Error::Limit("messages in one APPEND").into());
+        }
+        self.current = Some(Current { item, draft });
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), Reject> {
+        let Some(Current { item, draft }) = self.current.take() else {
+            return Ok(());
         };
-        if self.failed.is_some() {
-            return;
+        if draft.is_empty() {
+            return Err(Reject::EmptyMessage);
         }
-        match current.draft.seal().await {
-            Ok(message) => self.arrived.push(appending(current.item, message)),
-            Err(error) => self.failed = Some(error.into()),
+        let message = draft.seal().await?;
+        self.arrived.push(appending(item, message));
+        Ok(())
+    }
+
+    /// Whether a literal of the message may come.
+    fn check_size(&self, octets: u64, octets_max: u64) -> Result<(), Reject> {
+        let before = self.current.as_ref().map_or(0, |it| it.draft.len());
+        match octets {
+            0 if self.place == Place::Whole => Err(Reject::EmptyMessage),
+            octets if octets > octets_max.saturating_sub(before) => Err(Reject::TooBig),
+            _ => Ok(()),
         }
+    }
+}
+
+/// A draft has only one limit.
+pub(super) fn too_big(error: store::Error) -> Reject {
+    match error {
+        store::Error::Limit(_) => Reject::TooBig,
+        other => other.into(),
     }
 }
 
@@ -89,28 +146,76 @@ fn appending(item: Item, message: store::Sealed) -> store::Appending {
 }
 
 impl ImapSession {
-    /// The line that begins an APPEND has come, and announced a message.
+    /// The beginning of an APPEND or REPLACE has come, up to its end or to the announcement of a literal.
     pub(crate) async fn begin_append(
         &mut self,
-        start: Start,
-        literal: Announced,
+        command: &[u8],
+        literal: Option<Announced>,
         out: &mut Output,
     ) -> Next {
-        let tag = match Request::parse(self.intake.gathered(), self.dialect()) {
-            Ok(request) => request.tag,
-            Err(malformed) => return self.refuse(literal, malformed.into(), out),
+        let appending = match Request::parse(command, self.dialect()) {
+            Ok(request) => self.start_append(request.tag, command).await,
+            Err(malformed) => Err((String::new(), malformed.into())),
         };
-        if let Err(reject) = self.appendable(&start.mailbox).await {
-            return self.refuse(literal, reject, out);
+        match (appending, literal) {
+            (Ok(appending), _) => self.read_on(Box::new(appending), out).await,
+            (Err((_, reject)), Some(literal)) => self.refuse(literal, reject, out),
+            (Err((tag, reject)), None) => {
+                self.intake.take();
+                self.answer(&tag, Err(reject), out)
+            }
         }
-        let appending = Appending {
-            tag,
-            mailbox: start.mailbox,
-            arrived: Vec::new(),
-            current: None,
-            failed: None,
+    }
+
+    /// What arrives, or the tag and why not.
+    async fn start_append(
+        &mut self,
+        tag: String,
+        command: &[u8],
+    ) -> Result<Appending, (String, Reject)> {
+        let start = match Start::parse(command, self.dialect()) {
+            Some(Ok(start)) => start,
+            Some(Err(malformed)) => return Err((tag, malformed.into())),
+            None => return Err((tag, Malformed::UnknownCommand.into())),
         };
-        self.next_message(Box::new(appending), start.item, literal, out)
+        match self.admit_append(&start).await {
+            Ok(replaced) => Ok(Appending {
+                tag,
+                verb: start.verb,
+                mailbox: start.mailbox,
+                replaced,
+                text: start.rest.to_vec(),
+                place: Place::First,
+                arrived: Vec::new(),
+                current: None,
+                literal: None,
+                failed: None,
+            }),
+            Err(reject) => Err((tag, reject)),
+        }
+    }
+
+    /// Whether the command may begin, and which message it replaces.
+    async fn admit_append(&mut self, start: &Start<'_>) -> Result<Option<Replaced>, Reject> {
+        self.admit(facts(start.verb))?;
+        let replaced = match &start.replaced {
+            Some((Numbering::Sequence, _)) if self.enabled.uid_only => {
+                return Err(Reject::UidRequired);
+            }
+            Some((numbering, set)) => Some(self.replaced(*numbering, set)?),
+            None => None,
+        };
+        self.appendable(&start.mailbox).await?;
+        Ok(replaced)
+    }
+
+    fn replaced(&mut self, numbering: Numbering, set: &SequenceSet) -> Result<Replaced, Reject> {
+        let view = &self.selected()?.view;
+        let uid = view.uids(numbering, set)?.first().copied();
+        Ok(Replaced {
+            mailbox: view.mailbox,
+            uid: uid.ok_or(store::Error::NotFound("message"))?,
+        })
     }
 
     async fn appendable(&self, mailbox: &str) -> Result<(), Reject> {
@@ -123,31 +228,111 @@ impl ImapSession {
         }
     }
 
-    fn next_message(
+    /// A line came: text behind octets of a message, or behind an argument.
+    pub(crate) async fn append_line(
         &mut self,
         mut appending: Box<Appending>,
-        item: Item,
+        line: &[u8],
+        out: &mut Output,
+    ) -> Next {
+        appending.text.extend_from_slice(line);
+        self.read_on(appending, out).await
+    }
+
+    /// Does what the text asks for, and prepares for what follows it.
+    async fn read_on(&mut self, mut appending: Box<Appending>, out: &mut Output) -> Next {
+        let many = appending.verb == Verb::Append && self.offers(Capability::MultiAppend);
+        let text = std::mem::take(&mut appending.text);
+        let piece = Piece::parse(appending.place, many, &text, self.dialect());
+        let follows = match piece {
+            Ok(piece) => {
+                if !matches!(piece.follows, Follows::Argument(_)) {
+                    appending.place = piece.place;
+                    self.take_steps(&mut appending, piece.steps).await;
+                }
+                piece.follows
+            }
+            Err(malformed) => {
+                appending.failed.get_or_insert(malformed.into());
+                announced(&text).map_or(Follows::Nothing, Follows::Octets)
+            }
+        };
+        match follows {
+            Follows::Nothing => self.finish_append(*appending, out).await,
+            Follows::Octets(literal) => self.expect_octets(appending, literal, out),
+            Follows::Argument(literal) => {
+                appending.text = text;
+                self.expect_argument(appending, literal, out)
+            }
+        }
+    }
+
+    /// After a failure nothing more is done.
+    async fn take_steps(&mut self, appending: &mut Appending, steps: Vec<Step>) {
+        for step in steps {
+            if appending.failed.is_some() {
+                return;
+            }
+            let taken = self.take_step(appending, step).await;
+            appending.failed = taken.err();
+        }
+    }
+
+    async fn take_step(&mut self, appending: &mut Appending, step: Step) -> Result<(), Reject> {
+        match (step, &mut appending.current) {
+            (Step::Begin(item), _) => {
+                let octets_max = self.connection.config.limits.message_octets;
+                appending.begin(item, Draft::new(&self.store(), octets_max))
+            }
+            (Step::Url(url), Some(current)) => self.follow(&url, &mut current.draft).await,
+            (Step::Url(_), None) => Ok(()),
+            (Step::End, _) => appending.end().await,
+        }
+    }
+
+    fn expect_octets(
+        &mut self,
+        mut appending: Box<Appending>,
         literal: Announced,
         out: &mut Output,
     ) -> Next {
-        let limit = self.connection.config.limits.message_octets;
-        let reject = match literal.octets {
-            0 => Some(Reject::EmptyMessage),
-            octets if octets > limit => Some(Reject::TooBig),
-            _ if appending.arrived.len() >= APPEND_MESSAGES_MAX => {
-                Some(Reject::Store(store::Error::Limit("messages in one APPEND")))
-            }
-            _ => appending.failed.take().or_else(|| self.unwanted(literal)),
+        let octets_max = self.connection.config.limits.message_octets;
+        let failed = appending.failed.take().or_else(|| self.unwanted(literal));
+        let sound = match failed {
+            Some(reject) => Err(reject),
+            None => appending.check_size(literal.octets, octets_max),
         };
-        if let Some(reject) = reject {
+        if let Err(reject) = sound {
             return self.refuse(literal, reject, out);
         }
-        let draft = Draft::new(&self.store(), limit);
-        appending.current = Some(Current {
-            item,
-            draft,
-            octets: literal.octets,
-        });
+        appending.literal = Some(Literal::Message(literal.octets));
+        self.expect_literal(appending, literal, out)
+    }
+
+    fn expect_argument(
+        &mut self,
+        mut appending: Box<Appending>,
+        literal: Announced,
+        out: &mut Output,
+    ) -> Next {
+        let octets = literal.octets.saturating_add(appending.text.len() as u64);
+        if octets > self.bounds().command_octets {
+            return self.refuse(literal, Reject::CommandTooLarge, out);
+        }
+        if let Some(reject) = self.unwanted(literal) {
+            return self.refuse(literal, reject, out);
+        }
+        appending.text.extend_from_slice(b"\r\n");
+        appending.literal = Some(Literal::Argument(literal.octets));
+        self.expect_literal(appending, literal, out)
+    }
+
+    fn expect_literal(
+        &mut self,
+        appending: Box<Appending>,
+        literal: Announced,
+        out: &mut Output,
+    ) -> Next {
         self.mode = Mode::Append(appending);
         if literal.synchronising {
             out.put(&Response::Continue("Go on"));
@@ -155,64 +340,64 @@ impl ImapSession {
         Next::Continue
     }
 
-    /// A line came after a message: it announces another, or ends the command.
-    pub(crate) async fn append_line(
-        &mut self,
-        mut appending: Box<Appending>,
-        line: &[u8],
-        out: &mut Output,
-    ) -> Next {
-        match (Item::parse_next(line, self.dialect()), announced(line)) {
-            (Ok(Some(item)), Some(literal)) => self.next_message(appending, item, literal, out),
-            (Err(malformed), Some(literal)) => self.refuse(literal, malformed.into(), out),
-            (parsed, _) => {
-                // The session gathers the next command from here.
-                self.intake.take();
-                let tag = std::mem::take(&mut appending.tag);
-                let outcome = match parsed {
-                    Err(malformed) => Err(malformed.into()),
-                    Ok(_) => self.append_all(*appending).await,
-                };
-                self.finish_append(&tag, outcome, out).await
-            }
-        }
-    }
-
-    async fn append_all(&mut self, appending: Appending) -> Outcome {
-        if let Some(reject) = appending.failed {
-            return Err(reject);
-        }
-        let count = appending.arrived.len() as u64;
-        let account = self.user()?.account;
-        let appended = self
-            .store()
-            .append(account, &appending.mailbox, appending.arrived)
-            .await;
-        let appended = appended.map_err(|error| match error {
-            store::Error::NotFound(_) => Reject::TryCreate,
-            other => other.into(),
-        })?;
-        self.appended += count;
-        if !self.offers(Capability::UidPlus) {
-            return Ok(Done::text("APPEND completed"));
-        }
-        let uids = appended.uids.iter().map(|uid| uid.value()).collect();
-        Ok(Done::code(
-            Code::AppendUid {
-                uid_validity: appended.uid_validity.0,
-                uids,
-            },
-            "APPEND completed",
-        ))
-    }
-
-    async fn finish_append(&mut self, tag: &str, outcome: Outcome, out: &mut Output) -> Next {
+    async fn finish_append(&mut self, appending: Appending, out: &mut Output) -> Next {
+        // The session gathers the next command from here.
+        self.intake.take();
+        let (tag, verb) = (appending.tag.clone(), appending.verb);
+        let outcome = self.append_all(appending, out).await;
         // RFC 3501 §6.3.11: if the mailbox is selected, the arrival should be told at once.
         let outcome = match self.catch_up(true).await {
             Ok(()) => outcome,
             Err(reject) => Err(reject),
         };
-        self.tell(facts(Verb::Append), out);
-        self.answer(tag, outcome, out)
+        self.tell(facts(verb), out);
+        self.answer(&tag, outcome, out)
+    }
+
+    async fn append_all(&mut self, mut appending: Appending, out: &mut Output) -> Outcome {
+        if let Some(reject) = appending.failed {
+            return Err(reject);
+        }
+        let (account, store) = (self.user()?.account, self.store());
+        let count = appending.arrived.len() as u64;
+        let appended = match (appending.replaced, appending.arrived.pop()) {
+            (Some(replaced), Some(message)) => {
+                let Replaced { mailbox, uid } = replaced;
+                store
+                    .replace(account, mailbox, uid, &appending.mailbox, message)
+                    .await
+            }
+            (_, last) => {
+                appending.arrived.extend(last);
+                store
+                    .append(account, &appending.mailbox, appending.arrived)
+                    .await
+            }
+        };
+        let appended = appended.map_err(|error| match error {
+            store::Error::NotFound("message") => Reject::ExpungeIssued,
+            store::Error::NotFound(_) => Reject::TryCreate,
+            other => other.into(),
+        })?;
+        self.appended += count;
+        let code = Code::AppendUid {
+            uid_validity: appended.uid_validity.0,
+            uids: appended.uids.iter().map(|uid| uid.value()).collect(),
+        };
+        let code = Some(code).filter(|_| self.offers(Capability::UidPlus));
+        if appending.verb == Verb::Append {
+            let mut done = Done::text("APPEND completed");
+            done.code = code;
+            return Ok(done);
+        }
+        // RFC 8508 §4.3: before the client hears that the old message is gone.
+        if let Some(code) = code {
+            out.put(&Response::Untagged(
+                Condition::Ok,
+                Some(code),
+                "Replacement is there".to_owned(),
+            ));
+        }
+        self.after_expunge(true, "REPLACE completed").await
     }
 }

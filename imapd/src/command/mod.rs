@@ -4,6 +4,7 @@
 pub mod append;
 pub mod authenticate;
 mod capability;
+mod catenate;
 mod close;
 mod copy;
 mod enable;

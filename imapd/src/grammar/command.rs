@@ -222,8 +222,10 @@ impl Command {
             Verb::UidMove => {
                 parse_set_and(cursor, mailbox::parse).map(|(set, to)| Self::Move(Uid, set, to))
             }
-            // An APPEND that comes here announced no message.
-            Verb::Append => Err(Malformed::Expected("a message literal")),
+            // An APPEND that comes here is not even the beginning of one.
+            Verb::Append | Verb::Replace | Verb::UidReplace => {
+                Err(Malformed::Expected("a message literal"))
+            }
             _ => Err(Malformed::UnknownCommand),
         }
     }
@@ -457,7 +459,6 @@ mod tests {
                 let _ = Command::parse(verb, &mut request.arguments);
             }
             let _ = crate::grammar::append::Start::parse(&input, Dialect::default());
-            let _ = crate::grammar::append::Item::parse_next(&input, Dialect::default());
         }
 
         #[test]

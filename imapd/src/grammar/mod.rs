@@ -28,6 +28,7 @@ pub mod sequence;
 pub mod status;
 pub mod store;
 pub mod structure;
+pub mod url;
 pub mod utf7;
 pub mod verb;
 

@@ -56,12 +56,14 @@ verbs! {
     Store = "STORE",
     Copy = "COPY",
     Move = "MOVE",
+    Replace = "REPLACE",
     UidExpunge = "UID EXPUNGE",
     UidSearch = "UID SEARCH",
     UidFetch = "UID FETCH",
     UidStore = "UID STORE",
     UidCopy = "UID COPY",
     UidMove = "UID MOVE",
+    UidReplace = "UID REPLACE",
 }
 
 impl Verb {

@@ -86,13 +86,7 @@ impl ImapSession {
     async fn obey(&mut self, request: &mut Request<'_>, out: &mut Output) -> Outcome {
         let verb = request.verb.clone()?;
         let mut facts = facts(verb);
-        if facts
-            .capability
-            .is_some_and(|capability| !self.offers(capability))
-        {
-            return Err(Malformed::UnknownCommand.into());
-        }
-        self.gate(facts)?;
+        self.admit(facts)?;
         let command = Command::parse(verb, &mut request.arguments)?;
         if command.names_numbers() {
             if self.enabled.uid_only {
@@ -124,6 +118,14 @@ impl ImapSession {
         match self.catch_up(ask).await {
             Err(Reject::MailboxRemoved) if facts.tells == Tells::Nothing => Ok(()),
             other => other,
+        }
+    }
+
+    /// Whether a command exists for this client, and is allowed now.
+    pub(crate) fn admit(&self, facts: Facts) -> Result<(), Reject> {
+        match facts.capability {
+            Some(capability) if !self.offers(capability) => Err(Malformed::UnknownCommand.into()),
+            _ => self.gate(facts),
         }
     }
 

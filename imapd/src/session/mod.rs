@@ -205,6 +205,9 @@ impl ImapSession {
         match step {
             Step::Complete => {
                 let command = self.intake.take();
+                if Start::parse(&command, self.dialect()).is_some() {
+                    return self.begin_append(&command, None, out).await;
+                }
                 self.dispatch(&command, out).await
             }
             Step::Literal(literal) => self.literal_announced(literal, out).await,
@@ -218,10 +221,11 @@ impl ImapSession {
             return self.refuse(literal, reject, out);
         }
         if let Some(start) = Start::parse(self.intake.gathered(), self.dialect()) {
-            return match start {
-                Ok(start) => self.begin_append(start, literal, out).await,
-                Err(malformed) => self.refuse(literal, malformed.into(), out),
-            };
+            if let Err(malformed) = start {
+                return self.refuse(literal, malformed.into(), out);
+            }
+            let command = self.intake.gathered().to_vec();
+            return self.begin_append(&command, Some(literal), out).await;
         }
         if !self.intake.accept(literal, self.bounds()) {
             return self.refuse(literal, Reject::CommandTooLarge, out);
@@ -352,7 +356,7 @@ impl Session for ImapSession {
             }
             Frame::BodyEnd { .. } => {
                 match &mut self.mode {
-                    Mode::Append(appending) => appending.literal_end().await,
+                    Mode::Append(appending) => appending.literal_end(),
                     Mode::Command | Mode::Sasl(_) | Mode::Idle { .. } => self.intake.literal_end(),
                 }
                 Next::Continue

@@ -179,6 +179,14 @@ pub fn facts(verb: Verb) -> Facts {
             by_number: true,
             ..MESSAGES.of(Capability::Move)
         },
+        Verb::Replace => Facts {
+            writes: true,
+            ..MESSAGES.of(Capability::Replace)
+        },
+        Verb::UidReplace => Facts {
+            writes: true,
+            ..BY_UID.of(Capability::Replace)
+        },
         Verb::UidSearch => Facts {
             asks: true,
             ..BY_UID
