@@ -32,6 +32,8 @@ FETCHES = (
 )
 SEARCHES = (
     ("imap-search-text", "SEARCH TEXT", f"SEARCH TEXT {NEEDLE}"),
+    ("imap-search-body", "SEARCH BODY", f"SEARCH BODY {NEEDLE}"),
+    ("imap-search-header", "SEARCH HEADER", 'SEARCH HEADER Message-ID "<4711@"'),
     ("imap-search-subject", "SEARCH SUBJECT", "SEARCH SUBJECT meconlo"),
     ("imap-search-flag", "SEARCH UNSEEN", "SEARCH UNSEEN"),
 )
@@ -67,6 +69,7 @@ def fill(server, account, count):
     client.drain(rf"STORE 1:{count * 3 // 4} +FLAGS.SILENT (\Seen)")
     client.drain(rf"STORE 1:{count // 4} +FLAGS.SILENT (\Answered)")
     client.close()
+    server.settle()
 
 
 def _connect(server, account):

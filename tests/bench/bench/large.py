@@ -30,7 +30,9 @@ READINGS = (
 )
 SEARCHES = (
     ("search-flag", "SEARCH UNSEEN", "SEARCH UNSEEN", None, 1.0),
-    ("search-header", "SEARCH SUBJECT", "SEARCH SUBJECT meconlo", None, 1.0),
+    ("search-subject", "SEARCH SUBJECT", "SEARCH SUBJECT meconlo", None, 1.0),
+    ("search-header", "SEARCH HEADER", 'SEARCH HEADER Message-ID "<4711@"', None, 1.0),
+    ("search-text", "SEARCH TEXT", f"SEARCH TEXT {NEEDLE}", None, 20.0),
     ("search-body", "SEARCH BODY", f"SEARCH BODY {NEEDLE}", None, 20.0),
     ("sort-date", "SORT by date", "SORT (DATE) UTF-8 ALL", "SORT", 1.0),
     ("sort-subject", "SORT by subject", "SORT (SUBJECT) UTF-8 ALL", "SORT", 1.0),

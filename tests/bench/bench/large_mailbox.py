@@ -41,6 +41,7 @@ def prepare(plan):
                 client.drain(f"CREATE {name(size)}")
                 client.drain(f"COPY 1:{size} {name(size)}")
         client.close()
+        server.settle()
 
     return fill
 

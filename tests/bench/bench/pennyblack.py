@@ -108,6 +108,10 @@ class Pennyblack:
     def forget_caches(self, account):
         """There is nothing to forget: what a message's index holds is made when the message arrives."""
 
+    def settle(self):
+        """Waits for what is done in the background after mail has come: the full-text index. Its time is in no figure."""
+        self._mailctl("index")
+
     def troubles(self):
         """What went wrong by the daemons' own logs, a few lines of it; and daemons that have died."""
         lines = [f"{name} died: {running.returncode}" for name, running in self.running.items() if running.poll() not in (None, 0)]

@@ -210,6 +210,9 @@ class PostfixDovecot:
             for cache in self._home(account).glob(f"{place}/dovecot.index.cache"):
                 cache.unlink()
 
+    def settle(self):
+        """There is nothing to wait for: nothing goes on in the background."""
+
     def restart_imap(self, account):
         """There is nothing to restart: each session is a new process."""
 
