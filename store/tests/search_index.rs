@@ -244,7 +244,7 @@ async fn a_message_with_more_text_than_is_indexed_is_always_a_candidate() {
     let fixture = Fixture::new().await;
     let part = format!(
         "--b\r\nContent-Type: text/plain\r\n\r\n{}\r\n",
-        "0123456789abcde\r\n".repeat(600_000)
+        "0123456789abcde\r\n".repeat(80_000)
     );
     let message = format!(
         "Subject: huge\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{part}{part}--b--\r\n"
@@ -274,6 +274,39 @@ async fn another_store_works_on_the_index_or_finds_it_done() {
         assert!(found.contains(&(number + 1)));
     }
     fixture.end().await;
+}
+
+#[tokio::test]
+async fn check_tells_of_text_and_of_messages_that_the_index_lacks() {
+    let fixture = Fixture::new().await;
+    for number in 0..4 {
+        let body = format!("text-{number}-text");
+        fixture.append("INBOX", &letter("hello", &body)).await;
+    }
+    fixture.index().await;
+    assert_eq!(fixture.store.check(|_| ()).await, Ok(Vec::new()));
+    let database = rusqlite::Connection::open(fixture.dir.path().join("store.db")).expect("open");
+    database
+        .execute(
+            "DELETE FROM text_document WHERE message = (SELECT min(message) FROM text_document)",
+            [],
+        )
+        .expect("damage");
+    database
+        .execute(
+            "DELETE FROM text_block WHERE id = (SELECT max(id) FROM text_block)",
+            [],
+        )
+        .expect("damage");
+    let faults = fixture.store.check(|_| ()).await.expect("check");
+    let faults: Vec<String> = faults.into_iter().map(|fault| fault.0).collect();
+    assert!(faults.iter().any(|fault| fault.contains("counts as indexed and is not: 1/") || fault.contains("/1")), "{faults:?}");
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.contains("does not know all text")),
+        "{faults:?}"
+    );
 }
 
 const CHILD_DIR: &str = "STORE_INDEX_DIR";

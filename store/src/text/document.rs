@@ -13,8 +13,8 @@ use crate::mime::{MessageIndex, Needle};
 use crate::piece::{PieceReader, Place, place_behind};
 use crate::{Error, MessageId, Result};
 
-/// Octets of text, as stored, that the index takes of one field of a message.
-const TEXT_OCTETS_MAX: u64 = 16 * 1024 * 1024;
+/// Octets of text, as stored, that the index takes of one field of a message. Decoded they are in memory several times.
+const TEXT_OCTETS_MAX: u64 = 2 * 1024 * 1024;
 
 /// What tells the documents of one account apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -28,6 +28,8 @@ const WORTH_MESSAGES: u32 = 64;
 const SETTLE: Duration = Duration::from_secs(2);
 /// How often to index mailboxes in which fewer wait.
 const FULL_ROUND: Duration = Duration::from_secs(15 * 60);
+/// How often to tell how much is indexed: that takes a look at all mailboxes.
+const TELL: Duration = Duration::from_secs(60);
 /// How often to look for segments whose messages are gone.
 const TIDY: Duration = Duration::from_secs(6 * 3600);
 /// Messages, and octets of text, that are read in one step.
@@ -73,30 +75,50 @@ impl Pace {
     }
 }
 
+/// Strikes once in a while, when somebody looks.
+struct Clock {
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl Clock {
+    fn new(every: Duration, at_once: bool) -> Clock {
+        Clock {
+            every,
+            last: (!at_once).then(Instant::now),
+        }
+    }
+
+    fn strikes(&mut self) -> bool {
+        let strikes = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        if strikes {
+            self.last = Some(Instant::now());
+        }
+        strikes
+    }
+}
+
 impl Store {
-    /// Keeps the index up to date for as long as it is polled, whenever it is `wanted`; `told` hears of each round's end.
+    /// Keeps the index up to date for as long as it is polled, whenever it is `wanted`; `told` hears now and then how much is indexed.
     pub async fn keep_index(
         &self,
         wanted: impl Fn() -> bool + Send,
         told: impl Fn(IndexStatus) + Send,
     ) {
         let mut changes = self.inner.feed.watch_all();
-        let (mut full, mut tidied) = (None::<Instant>, Instant::now());
+        let mut full = Clock::new(FULL_ROUND, true);
+        let mut tidy = Clock::new(TIDY, false);
+        let mut tell = Clock::new(TELL, true);
         loop {
-            let is_full = full.is_none_or(|last| last.elapsed() >= FULL_ROUND);
             if wanted() {
-                let least = if is_full { 1 } else { WORTH_MESSAGES };
-                let result = self.kept_round(least, tidied.elapsed() >= TIDY).await;
-                match result {
-                    Ok(status) => told(status),
-                    Err(error) => tracing::error!(%error, "cannot index messages for searches"),
+                let least = if full.strikes() { 1 } else { WORTH_MESSAGES };
+                let mut done = self.kept_round(least, tidy.strikes()).await;
+                if done.is_ok() && tell.strikes() {
+                    done = self.index_status().await.map(&told);
                 }
-            }
-            if is_full {
-                full = Some(Instant::now());
-            }
-            if tidied.elapsed() >= TIDY {
-                tidied = Instant::now();
+                if let Err(error) = done {
+                    tracing::error!(%error, "cannot index messages for searches");
+                }
             }
             // The feed ends with the store, which we hold; a change and the clock are all that wakes.
             let _ = timeout(FULL_ROUND, changes.changed()).await;
@@ -104,14 +126,15 @@ impl Store {
         }
     }
 
-    async fn kept_round(&self, least: u32, tidy: bool) -> Result<IndexStatus> {
-        if let Some(_lock) = self.lock_index()? {
-            self.round(least, Pace::Gentle, &mut |_| ()).await?;
-            if tidy {
-                self.tidy_segments(Pace::Gentle).await?;
-            }
+    async fn kept_round(&self, least: u32, tidy: bool) -> Result<()> {
+        let Some(_lock) = self.lock_index()? else {
+            return Ok(());
+        };
+        self.round(least, Pace::Gentle, &mut |_| ()).await?;
+        if tidy {
+            self.tidy_segments(Pace::Gentle).await?;
         }
-        self.index_status().await
+        Ok(())
     }
 
     /// Indexes all that waits, at once.
