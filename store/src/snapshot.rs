@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::change::{Difference, changes_between};
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
-use crate::{AccountId, MailboxId, ModSeq, Result, Roll, Store, Uid};
+use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
 
 /// Entries that are kept in memory in all; each takes 13 octets, and 21 where keywords are used. The mailbox looked at last
 /// is kept whatever its size.
@@ -156,13 +156,18 @@ impl Store {
 }
 
 fn read_all(connection: &Connection, info: &MailboxInfo) -> Result<Known> {
-    let mut select =
-        connection.prepare_cached(&format!("{STATE} WHERE mailbox = ?1 ORDER BY uid"))?;
-    let entries = select.query_map([info.id], state_from_row)?;
+    // The index holds all that is asked for, in a tenth of the table's pages.
+    let sql = format!("{STATE} INDEXED BY entry_modseq WHERE mailbox = ?1");
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut entries: Vec<EntryState> = Vec::with_capacity(info.messages as usize);
+    for entry in select.query_map([info.id], state_from_row)? {
+        entries.push(entry?);
+    }
+    entries.sort_unstable_by_key(|entry| entry.uid);
     Ok(Known {
         mailbox: info.id,
         modseq: info.highest_modseq,
-        entries: entries.collect::<rusqlite::Result<_>>()?,
+        entries: entries.into_iter().collect(),
         last: None,
     })
 }
@@ -184,7 +189,7 @@ fn refresh(connection: &Connection, info: &MailboxInfo, mut known: Known) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EntryState, Flags, Keywords};
+    use crate::{Flags, Keywords};
 
     fn known(mailbox: i64, modseq: u64, entries: u32) -> Known {
         let entry = |uid| EntryState {
