@@ -12,6 +12,8 @@ pub mod grammar;
 pub mod limits;
 mod search;
 mod session;
+mod sort;
+mod thread;
 mod view;
 
 use std::net::SocketAddr;

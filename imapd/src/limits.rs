@@ -23,5 +23,15 @@ pub const APPEND_MESSAGES_MAX: usize = 1_000;
 pub const VANISHED_RANGES_MAX: usize = 1_000;
 /// Messages whose data is read from the store at a time.
 pub const FETCH_BATCH: usize = 500;
+/// Searches of one session whose results are kept up to date (RFC 5267 §4.3.1).
+pub const CONTEXTS_MAX: usize = 32;
+/// Messages in a sorted result that is kept up to date: their sort keys stay in memory.
+pub const SORTED_CONTEXT_MESSAGES_MAX: usize = 100_000;
+/// Ranges of UIDs in a result that is saved (RFC 5182 §2.5); each takes 8 octets.
+pub const SAVED_RANGES_MAX: usize = 500_000;
+/// Mailboxes that one ESEARCH looks into (RFC 7377 §2.4).
+pub const MULTISEARCH_MAILBOXES_MAX: usize = 20_000;
+/// Seconds between two INPROGRESS of one command. RFC 9585 §4 advises 10 to 15.
+pub const PROGRESS_SECONDS: u64 = 10;
 /// Octets of one body that are in memory at a time.
 pub const BODY_CHUNK_OCTETS: u64 = 256 * 1024;

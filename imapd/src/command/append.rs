@@ -350,7 +350,8 @@ impl ImapSession {
             Ok(()) => outcome,
             Err(reject) => Err(reject),
         };
-        self.tell(facts(verb), out);
+        let told = self.tell(facts(verb), out).await;
+        let outcome = outcome.and_then(|done| told.map(|()| done));
         self.answer(&tag, outcome, out)
     }
 

@@ -14,17 +14,19 @@ use crate::session::reject::Reject;
 impl ImapSession {
     pub(crate) async fn copy(
         &mut self,
+        tag: &str,
         numbering: Numbering,
         set: &SequenceSet,
         to: &str,
+        out: &mut Output,
     ) -> Outcome {
         let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
+        let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
-        let copied = store
-            .copy(view.account, view.mailbox, &uids, to, missing(numbering))
-            .await
-            .map_err(destination)?;
+        let missing = missing(numbering, set);
+        let work = store.copy(view.account, view.mailbox, &uids, to, missing);
+        let copied = reporter.wait(work, out).await?.map_err(destination)?;
         Ok(match copy_uid(&copied) {
             Some(_) if !uid_plus => Done::text("COPY completed"),
             Some(code) => Done::code(code, "COPY completed"),
@@ -34,18 +36,19 @@ impl ImapSession {
 
     pub(crate) async fn move_messages(
         &mut self,
+        tag: &str,
         numbering: Numbering,
         set: &SequenceSet,
         to: &str,
         out: &mut Output,
     ) -> Outcome {
         let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
+        let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
-        let moved = store
-            .move_messages(view.account, view.mailbox, &uids, to, missing(numbering))
-            .await
-            .map_err(destination)?;
+        let missing = missing(numbering, set);
+        let work = store.move_messages(view.account, view.mailbox, &uids, to, missing);
+        let moved = reporter.wait(work, out).await?.map_err(destination)?;
         // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
         if let Some(code) = copy_uid(&moved).filter(|_| uid_plus) {
             out.put(&Response::Untagged(
@@ -62,11 +65,11 @@ impl ImapSession {
 }
 
 /// A sequence number names a message that the client believes to be there: if it is not, nothing is done (RFC 2180
-/// §4.4). A UID that does not exist is ignored (RFC 3501 §6.4.8).
-fn missing(numbering: Numbering) -> Missing {
+/// §4.4). A UID that does not exist is ignored (RFC 3501 §6.4.8), and a saved result loses what is expunged (RFC 5182 §2.1).
+fn missing(numbering: Numbering, set: &SequenceSet) -> Missing {
     match numbering {
-        Numbering::Sequence => Missing::Refused,
-        Numbering::Uid => Missing::LeftOut,
+        Numbering::Sequence if !set.is_saved() => Missing::Refused,
+        Numbering::Sequence | Numbering::Uid => Missing::LeftOut,
     }
 }
 

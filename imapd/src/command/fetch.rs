@@ -1,5 +1,7 @@
 //! FETCH (RFC 3501 §6.4.5; RFC 7162 §3.1.4). The work is in [`crate::fetch`].
 
+use std::ops::Range;
+
 use daemon::session::Output;
 use store::{FlagChange, FlagOperation, Flags, Uid};
 
@@ -8,6 +10,7 @@ use crate::fetch::plan::Plan;
 use crate::fetch::read::Reader;
 use crate::grammar::fetch::Fetch;
 use crate::grammar::fetch_line::FetchLine;
+use crate::grammar::partial::PartialRange;
 use crate::grammar::{Malformed, Numbering, SequenceSet};
 use crate::limits::FETCH_BATCH;
 use crate::session::ImapSession;
@@ -38,7 +41,7 @@ impl ImapSession {
         }
         let (store, enabled) = (self.store(), self.enabled);
         let view = &mut self.selected()?.view;
-        let positions = view.resolve(numbering, set)?;
+        let positions = windowed(view.resolve(numbering, set)?, plan.partial, view);
         let reader = Reader {
             store,
             account: view.account,
@@ -66,8 +69,8 @@ impl ImapSession {
         }
         let (gone, unknown_encoding) = (batches.gone, batches.unknown_encoding);
         self.fetched += fetched;
-        // RFC 3501 §6.4.8: a UID that does not exist is no error.
-        if gone > 0 && numbering == Numbering::Sequence {
+        // RFC 3501 §6.4.8: a UID that does not exist is no error; nor is a message that `$` has lost (RFC 5182 §2.1).
+        if gone > 0 && numbering == Numbering::Sequence && !set.is_saved() {
             Err(Reject::ExpungeIssued)
         } else if unknown_encoding {
             Err(Reject::UnknownEncoding)
@@ -75,6 +78,28 @@ impl ImapSession {
             Ok(Done::text("FETCH completed"))
         }
     }
+}
+
+/// The messages of the window that PARTIAL puts on the set, before CHANGEDSINCE is looked at (RFC 9394 §3.3, §3.4). What is known to be gone
+/// is not counted.
+fn windowed(
+    positions: Vec<Range<usize>>,
+    partial: Option<PartialRange>,
+    view: &View,
+) -> Vec<Range<usize>> {
+    let Some(partial) = partial else {
+        return positions;
+    };
+    let there = |position: &usize| {
+        let uid = view.rows().uid(*position);
+        uid.is_some_and(|uid| !view.is_gone(uid))
+    };
+    let all: Vec<usize> = positions.into_iter().flatten().filter(there).collect();
+    let window = all.get(partial.of(all.len())).unwrap_or_default();
+    window
+        .iter()
+        .map(|&position| position..position + 1)
+        .collect()
 }
 
 /// Leaves out what has not changed since, and sets \Seen on the rest where the plan does: in this order, because setting

@@ -26,11 +26,12 @@ impl ImapSession {
             return Next::Continue;
         };
         let tag = tag.clone();
-        match self.catch_up(true).await {
-            Ok(()) => {
-                self.tell(facts(Verb::Idle), out);
-                Next::Continue
-            }
+        let told = match self.catch_up(true).await {
+            Ok(()) => self.tell(facts(Verb::Idle), out).await,
+            Err(reject) => Err(reject),
+        };
+        match told {
+            Ok(()) => Next::Continue,
             Err(reject) => {
                 self.mode = Mode::Command;
                 self.answer(&tag, Err(reject), out)
@@ -46,7 +47,8 @@ impl ImapSession {
         } else {
             Err(Reject::Malformed(Malformed::Expected("DONE")))
         };
-        self.tell(facts(Verb::Idle), out);
+        let told = self.tell(facts(Verb::Idle), out).await;
+        let outcome = outcome.and_then(|done| told.map(|()| done));
         self.answer(&tag, outcome, out)
     }
 }

@@ -1,4 +1,5 @@
-//! SEARCH (RFC 3501 §6.4.4; RFC 4731; RFC 5032; RFC 7162 §3.1.5). The work is in [`crate::search`].
+//! SEARCH (RFC 3501 §6.4.4, RFC 9051 §6.4.4; RFC 4731, RFC 5182, RFC 5267, RFC 9394; RFC 5032; RFC 7162 §3.1.5). The work is in
+//! [`crate::search`].
 
 use std::sync::Arc;
 
@@ -7,20 +8,17 @@ use store::Timestamp;
 
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
-use crate::grammar::response::{Found, Response};
+use crate::grammar::code::Code;
+use crate::grammar::response::{Condition, Response};
 use crate::grammar::search::{Key, ReturnOptions, Search};
-use crate::search::{Program, scan};
+use crate::grammar::sequence::Ranges;
+use crate::limits::SAVED_RANGES_MAX;
+use crate::search::{Program, Results, scan};
 use crate::session::ImapSession;
+use crate::session::contexts::{Context, Order};
 use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
 use crate::view::View;
-
-/// `RETURN (ALL)`
-const EVERYTHING: ReturnOptions = ReturnOptions {
-    min: false,
-    max: false,
-    all: true,
-    count: false,
-};
 
 impl ImapSession {
     pub(crate) async fn search(
@@ -30,87 +28,156 @@ impl ImapSession {
         search: Search,
         out: &mut Output,
     ) -> Outcome {
-        let by_modseq = search.key.any(&|key| matches!(key, Key::ModSeq(_)));
+        let returns = self.returns(search.returns);
+        self.refuse_used_tag(tag, returns)?;
+        let found = self.search_selected(tag, numbering, &search.key, returns, out);
+        let outcome = found.await;
+        self.forget_saved_unless(outcome.is_ok(), returns);
+        outcome
+    }
+
+    async fn search_selected(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        key: &Key,
+        returns: Option<ReturnOptions>,
+        out: &mut Output,
+    ) -> Outcome {
+        let by_modseq = self.learn_modseq(key, out);
+        let positions = self.find(tag, key, out).await?;
+        let view = &self.selected()?.view;
+        let results = Results {
+            view,
+            numbering,
+            positions,
+        };
+        let Some(returns) = returns else {
+            let modseq = results.highest_modseq().filter(|_| by_modseq);
+            out.put(&Response::Search(results.numbers(), modseq));
+            return Ok(Done::text("SEARCH completed"));
+        };
+        if returns.tell() {
+            let found = results.found(tag, returns, by_modseq);
+            out.put(&Response::Esearch(found));
+        }
+        let saved = returns.save.then(|| results.saved(returns));
+        let order = returns
+            .update
+            .then(|| Order::Mailbox(results.uids().collect()));
+        self.save(saved)?;
+        self.keep_up(tag, numbering, key, order, None, out)?;
+        Ok(Done::text("SEARCH completed"))
+    }
+
+    /// A client that has enabled IMAP4rev2 gets ESEARCH in any case (RFC 9051 §6.4.4).
+    fn returns(&self, returns: Option<ReturnOptions>) -> Option<ReturnOptions> {
+        returns.or(self.enabled.rev2.then_some(ReturnOptions::ALL))
+    }
+
+    /// Whether a key asks for mod-sequences, so that they are told, and CONDSTORE is enabled (RFC 7162 §3.1).
+    pub(super) fn learn_modseq(&mut self, key: &Key, out: &mut Output) -> bool {
+        let by_modseq = key.any(&|key| matches!(key, Key::ModSeq(_)));
         if by_modseq {
             self.enable_condstore(out);
         }
-        // RFC 9051 §6.4.4: in IMAP4rev2 the answer is always ESEARCH.
-        let (store, rev2) = (self.store(), self.enabled.rev2);
+        by_modseq
+    }
+
+    /// The positions in the selected mailbox that match, ascending.
+    pub(super) async fn find(
+        &mut self,
+        tag: &str,
+        key: &Key,
+        out: &mut Output,
+    ) -> Result<Vec<usize>, Reject> {
+        let (store, reporter) = (self.store(), self.reporter(tag));
         let view = &self.selected()?.view;
+        let program = Arc::new(Program::new(key, view, Timestamp::now().seconds));
         let reader = Reader {
             store,
             account: view.account,
             mailbox: view.mailbox,
         };
-        let program = Arc::new(Program::new(&search.key, view, Timestamp::now().seconds));
-        let positions = scan(&reader, program, view).await?;
-        let returns = search.returns.or(rev2.then_some(EVERYTHING));
-        let response = match returns {
-            None => {
-                let numbers = positions
-                    .iter()
-                    .filter_map(|&position| number(view, numbering, position))
-                    .collect();
-                Response::Search(
-                    numbers,
-                    highest_modseq(view, &positions).filter(|_| by_modseq),
-                )
-            }
-            Some(returns) => {
-                let mut found = result(view, numbering, &positions, returns, by_modseq);
-                found.tag = tag.to_owned();
-                Response::Esearch(found)
-            }
+        let progress = program.progress.clone();
+        let work = scan(&reader, program, view);
+        let goal = u64::from(view.exists());
+        reporter.watch(work, &progress, goal, out).await?
+    }
+
+    /// RFC 5267 §4.3: UPDATE with a tag that is in use for updates is answered by BAD.
+    pub(super) fn refuse_used_tag(
+        &mut self,
+        tag: &str,
+        returns: Option<ReturnOptions>,
+    ) -> Result<(), Reject> {
+        let updates = returns.is_some_and(|returns| returns.update);
+        if updates && self.selected()?.contexts.knows(tag) {
+            return Err(Reject::WrongState("Tag is in use for updates"));
+        }
+        Ok(())
+    }
+
+    /// RFC 5182 §2.1: a search that was to save its result and is answered by NO leaves nothing saved.
+    pub(crate) fn forget_saved_unless(&mut self, done: bool, returns: Option<ReturnOptions>) {
+        if !done && returns.is_some_and(|returns| returns.save) {
+            self.forget_saved();
+        }
+    }
+
+    /// Nothing is saved any more.
+    pub(crate) fn forget_saved(&mut self) {
+        if let Some(selected) = self.state.selected() {
+            selected.view.save(Ranges::default());
+        }
+    }
+
+    /// From now on `$` stands for these UIDs.
+    pub(super) fn save(&mut self, saved: Option<Ranges>) -> Result<(), Reject> {
+        let Some(saved) = saved else {
+            return Ok(());
         };
-        out.put(&response);
-        Ok(Done::text("SEARCH completed"))
+        if saved.iter().count() > SAVED_RANGES_MAX {
+            return Err(Reject::NotSaved);
+        }
+        self.selected()?.view.save(saved);
+        Ok(())
+    }
+
+    /// From now on changes of these results are told, or the client is told that they are not (RFC 5267 §4.3.1).
+    pub(super) fn keep_up(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        key: &Key,
+        order: Option<Order>,
+        mailbox: Option<(String, u32)>,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let Some(order) = order else {
+            return Ok(());
+        };
+        let selected = self.selected()?;
+        let context = Context::new(tag, numbering, settled(key, &selected.view), order, mailbox);
+        if !selected.contexts.keep(context, &mut selected.view) {
+            out.put(&Response::Untagged(
+                Condition::No,
+                Some(Code::NoUpdate(tag.to_owned())),
+                "Changes will not be told".to_owned(),
+            ));
+        }
+        Ok(())
     }
 }
 
-fn number(view: &View, numbering: Numbering, position: usize) -> Option<u32> {
-    match numbering {
-        Numbering::Sequence => u32::try_from(position + 1).ok(),
-        Numbering::Uid => view.rows().uid(position),
-    }
-}
-
-fn highest_modseq(view: &View, positions: &[usize]) -> Option<u64> {
-    positions
-        .iter()
-        .filter_map(|&position| view.rows().at(position))
-        .map(|row| row.modseq)
-        .max()
-}
-
-fn result(
-    view: &View,
-    numbering: Numbering,
-    positions: &[usize],
-    returns: ReturnOptions,
-    by_modseq: bool,
-) -> Found {
-    let number = |position: &usize| number(view, numbering, *position);
-    let (first, last) = (positions.first().copied(), positions.last().copied());
-    // RFC 4731 §3.2: the mod-sequence is that of the messages told of; those are all unless only MIN or MAX is asked for.
-    let told: Vec<usize> = match (returns.all || returns.count, returns.min, returns.max) {
-        (true, ..) => positions.to_vec(),
-        (false, min, max) => first
-            .filter(|_| min)
-            .into_iter()
-            .chain(last.filter(|_| max))
-            .collect(),
-    };
-    Found {
-        tag: String::new(),
-        uid: numbering == Numbering::Uid,
-        min: first.filter(|_| returns.min).as_ref().and_then(number),
-        max: last.filter(|_| returns.max).as_ref().and_then(number),
-        count: returns
-            .count
-            .then(|| u32::try_from(positions.len()).unwrap_or(u32::MAX)),
-        all: returns
-            .all
-            .then(|| positions.iter().filter_map(number).collect()),
-        modseq: highest_modseq(view, &told).filter(|_| by_modseq),
+/// The key with the UIDs of the messages that it names by numbers: "evaluated at the time the command is received" (RFC 5267 §4.3).
+fn settled(key: &Key, view: &View) -> Key {
+    match key {
+        Key::Sequence(set) => Key::Known(view.known(Numbering::Sequence, set)),
+        Key::Uid(set) if set.is_saved() => Key::Known(view.known(Numbering::Uid, set)),
+        Key::And(keys) => Key::And(keys.iter().map(|key| settled(key, view)).collect()),
+        Key::Or(both) => Key::Or(Box::new((settled(&both.0, view), settled(&both.1, view)))),
+        Key::Not(key) => Key::Not(Box::new(settled(key, view))),
+        other => other.clone(),
     }
 }

@@ -11,6 +11,7 @@ use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::response::{Condition, Response};
 use crate::grammar::select::{Resync, Select};
 use crate::session::ImapSession;
+use crate::session::contexts::Contexts;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::state::{Selected, State};
@@ -72,7 +73,12 @@ impl ImapSession {
         if self.enabled.rev2 {
             view.ignore_recent();
         }
-        Ok((Selected { view, changes }, snapshot.info))
+        let selected = Selected {
+            view,
+            changes,
+            contexts: Contexts::default(),
+        };
+        Ok((selected, snapshot.info))
     }
 
     fn tell_mailbox(&self, view: &View, info: &MailboxInfo, out: &mut Output) {

@@ -43,7 +43,8 @@ impl ImapSession {
                 .for_each(|state| view.must_tell(state.uid.value()));
         }
         let gone = stored.entries.len() + stored.modified.len() < uids.len();
-        let refused = gone && numbering == Numbering::Sequence && !command.silent;
+        let refused =
+            gone && numbering == Numbering::Sequence && !command.silent && !set.is_saved();
         finish(numbering, view, &stored.modified, refused)
     }
 }

@@ -1,6 +1,7 @@
 //! What one FETCH needs of each message, worked out once.
 
 use crate::grammar::fetch::{Fetch, Item};
+use crate::grammar::partial::PartialRange;
 
 /// A FETCH, prepared.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// Only messages changed since (RFC 7162 §3.1.4.1).
     pub changed_since: Option<u64>,
+    /// Only this window of the messages named (RFC 9394 §3.3).
+    pub partial: Option<PartialRange>,
     /// The facts of the entry are needed: size, dates or the name of its content.
     pub needs_entry: bool,
     /// The MIME index is needed.
@@ -37,6 +40,7 @@ impl Plan {
         let any = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
         Self {
             changed_since: fetch.changed_since,
+            partial: fetch.partial,
             needs_entry: any(|item| {
                 matches!(
                     item,

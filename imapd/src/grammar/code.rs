@@ -49,6 +49,13 @@ pub enum Code {
     HasChildren,
     /// HIGHESTMODSEQ
     HighestModSeq(u64),
+    /// INPROGRESS (RFC 9585)
+    InProgress {
+        /// Of the command.
+        tag: String,
+        /// How much of it is done, and of how much, where that is known.
+        done: Option<(u64, u64)>,
+    },
     /// LIMIT
     Limit,
     /// MAILBOXID (RFC 8474 §4)
@@ -61,6 +68,10 @@ pub enum Code {
     NoPermission,
     /// UIDREQUIRED (RFC 9586 §3.1)
     UidRequired,
+    /// NOTSAVED (RFC 5182 §2.5)
+    NotSaved,
+    /// NOUPDATE (RFC 5267 §4.3.1), with the tag of the search.
+    NoUpdate(String),
     /// OVERQUOTA
     OverQuota,
     /// PERMANENTFLAGS
@@ -130,6 +141,15 @@ impl Code {
             Self::NonExistent => words(&["NONEXISTENT"]),
             Self::NoPermission => words(&["NOPERM"]),
             Self::UidRequired => words(&["UIDREQUIRED"]),
+            Self::NotSaved => words(&["NOTSAVED"]),
+            Self::NoUpdate(tag) => words(&["NOUPDATE \"", tag, "\""]),
+            Self::InProgress { tag, done } => {
+                let (done, all) = match done {
+                    Some((done, all)) => (done.to_string(), all.to_string()),
+                    None => ("NIL".to_owned(), "NIL".to_owned()),
+                };
+                words(&["INPROGRESS (\"", tag, "\" ", &done, " ", &all, ")"]);
+            }
             Self::OverQuota => words(&["OVERQUOTA"]),
             Self::PrivacyRequired => words(&["PRIVACYREQUIRED"]),
             Self::ReadOnly => words(&["READ-ONLY"]),

@@ -13,15 +13,19 @@ use super::dialect::Dialect;
 use super::fetch::Fetch;
 use super::list::List;
 use super::mailbox;
-use super::search::{Key, Search};
+use super::search::{MultiSearch, Search};
 use super::select::Select;
 use super::sequence::SequenceSet;
+use super::sort::Sort;
 use super::status::StatusItem;
 use super::store::Store;
+use super::thread::Thread;
 use super::verb::Verb;
 
 /// Most fields in ID (RFC 2971 §3.3 allows 30).
 const ID_FIELDS_MAX: usize = 30;
+/// Most tags in one CANCELUPDATE.
+const TAGS_MAX: usize = 1_000;
 /// Most capabilities in one ENABLE.
 const ENABLE_MAX: usize = 100;
 
@@ -117,6 +121,14 @@ pub enum Command {
     Expunge(Option<SequenceSet>),
     /// SEARCH
     Search(Numbering, Search),
+    /// ESEARCH (RFC 7377)
+    MultiSearch(MultiSearch),
+    /// SORT (RFC 5256)
+    Sort(Numbering, Sort),
+    /// THREAD (RFC 5256)
+    Thread(Numbering, Thread),
+    /// CANCELUPDATE (RFC 5267 §4.3.5), with tags.
+    CancelUpdate(Vec<String>),
     /// FETCH
     Fetch(Numbering, SequenceSet, Fetch),
     /// STORE
@@ -200,7 +212,14 @@ impl Command {
             Verb::UidExpunge => SequenceSet::parse(cursor).map(Some).map(Self::Expunge),
             Verb::Search => Search::parse(cursor).map(|search| Self::Search(Sequence, search)),
             Verb::UidSearch => Search::parse(cursor).map(|search| Self::Search(Uid, search)),
+            Verb::ESearch => MultiSearch::parse(cursor).map(Self::MultiSearch),
+            Verb::Sort => Sort::parse(cursor).map(|sort| Self::Sort(Sequence, sort)),
+            Verb::UidSort => Sort::parse(cursor).map(|sort| Self::Sort(Uid, sort)),
+            Verb::Thread => Thread::parse(cursor).map(|thread| Self::Thread(Sequence, thread)),
+            Verb::UidThread => Thread::parse(cursor).map(|thread| Self::Thread(Uid, thread)),
+            Verb::CancelUpdate => parse_tags(cursor).map(Self::CancelUpdate),
             Verb::Fetch => parse_set_and(cursor, Fetch::parse)
+                .and_then(without_partial)
                 .map(|(set, fetch)| Self::Fetch(Sequence, set, fetch)),
             Verb::UidFetch => {
                 parse_set_and(cursor, Fetch::parse).map(|(set, fetch)| Self::Fetch(Uid, set, fetch))
@@ -236,7 +255,10 @@ impl Command {
     /// what a client knows.
     pub fn names_numbers(&self) -> bool {
         match self {
-            Self::Search(_, search) => search.key.any(&|key| matches!(key, Key::Sequence(_))),
+            Self::Search(_, search) => search.key.names_numbers(),
+            Self::MultiSearch(command) => command.search.key.names_numbers(),
+            Self::Sort(_, sort) => sort.key.names_numbers(),
+            Self::Thread(_, thread) => thread.key.names_numbers(),
             Self::Select(select) | Self::Examine(select) => {
                 let resync = select.resync.as_ref();
                 resync.is_some_and(|resync| resync.samples.is_some())
@@ -253,6 +275,14 @@ fn parse_set_and<T>(
     let set = SequenceSet::parse(cursor)?;
     cursor.space()?;
     Ok((set, rest(cursor)?))
+}
+
+/// PARTIAL extends UID FETCH, and no other (RFC 9394 §3.3).
+fn without_partial((set, fetch): (SequenceSet, Fetch)) -> Parsed<(SequenceSet, Fetch)> {
+    match fetch.partial {
+        None => Ok((set, fetch)),
+        Some(_) => Err(Malformed::Expected("UID FETCH with PARTIAL")),
+    }
 }
 
 fn parse_authenticate(cursor: &mut Cursor<'_>) -> Parsed<Command> {
@@ -310,6 +340,19 @@ fn parse_enable(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// `1*(SP quoted)`
+fn parse_tags(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
+    let mut tags = vec![cursor.text("a tag")?];
+    while cursor.peek() == Some(b' ') && cursor.rest().iter().any(|&octet| octet != b' ') {
+        cursor.space()?;
+        tags.push(cursor.text("a tag")?);
+        if tags.len() > TAGS_MAX {
+            return Err(Malformed::TooMany("tags"));
+        }
+    }
+    Ok(tags)
 }
 
 fn parse_create(cursor: &mut Cursor<'_>) -> Parsed<Command> {
@@ -420,6 +463,13 @@ mod tests {
             "A202 EXPUNGE",
             "A003 UID EXPUNGE 3000:3002",
             "A282 SEARCH RETURN (MIN COUNT) FLAGGED",
+            "A03 UID SEARCH RETURN (PARTIAL 1:500) UNDELETED UNKEYWORD $Junk",
+            "E01 UID SORT RETURN () (REVERSE DATE) UTF-8 UNDELETED UNKEYWORD $Junk",
+            "A283 THREAD ORDEREDSUBJECT UTF-8 SINCE 5-MAR-2000",
+            "a UID THREAD REFERENCES US-ASCII TEXT \"gewp\"",
+            "tag1 ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") unseen",
+            "B04 CANCELUPDATE \"B01\"",
+            "E283 COPY $ \"Other Messages\"",
             "A654 FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])",
             "s100 UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345)",
             "A003 STORE 2:4 +FLAGS (\\Deleted)",

@@ -25,7 +25,10 @@ pub enum Malformed {
     TooMany(&'static str),
     /// SEARCH in a charset other than US-ASCII and UTF-8 (RFC 3501 §6.4.4).
     #[error("unsupported charset")]
-    Charset,
+    Charset {
+        /// Whether its result was to be saved (RFC 5182 §2.1).
+        saves: bool,
+    },
 }
 
 /// The result of reading one element of the grammar.

@@ -21,6 +21,17 @@ impl Dialect {
     pub fn offers(self, capability: Capability) -> bool {
         self.offered.contains(capability)
     }
+
+    /// Whether SEARCH has result options of any kind.
+    pub fn has_search_options(self) -> bool {
+        let kinds = [
+            Capability::ESearch,
+            Capability::SearchRes,
+            Capability::Partial,
+            Capability::ContextSearch,
+        ];
+        kinds.into_iter().any(|kind| self.offers(kind))
+    }
 }
 
 /// Every extension, and names in modified UTF-7.

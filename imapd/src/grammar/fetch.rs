@@ -4,6 +4,7 @@
 
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
+use super::partial::PartialRange;
 use super::quote;
 
 /// Deepest part number: the depth to which the store indexes MIME trees.
@@ -129,6 +130,8 @@ pub struct Fetch {
     pub changed_since: Option<u64>,
     /// VANISHED (RFC 7162 §3.2.6): to be told of what has gone since, too.
     pub vanished: bool,
+    /// PARTIAL, of UID FETCH alone (RFC 9394 §3.3)
+    pub partial: Option<PartialRange>,
 }
 
 impl Item {
@@ -144,18 +147,39 @@ impl Item {
 impl Fetch {
     /// Reads the items and modifiers.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let items = parse_items(cursor)?;
-        let (changed_since, vanished) = if cursor.peek() == Some(b' ') {
-            cursor.space()?;
-            parse_modifiers(cursor)?
-        } else {
-            (None, false)
+        let mut fetch = Self {
+            items: parse_items(cursor)?,
+            changed_since: None,
+            vanished: false,
+            partial: None,
         };
-        Ok(Self {
-            items,
-            changed_since,
-            vanished,
-        })
+        if cursor.peek() == Some(b' ') {
+            cursor.space()?;
+            cursor.list(|cursor| fetch.parse_modifier(cursor))?;
+        }
+        match fetch.changed_since {
+            Some(0) => Err(Malformed::Expected("a mod-sequence above zero")),
+            // RFC 7162 §3.2.6: "MUST only be specified together with the CHANGEDSINCE UID FETCH modifier".
+            None if fetch.vanished => Err(Malformed::Expected("CHANGEDSINCE beside VANISHED")),
+            _ => Ok(fetch),
+        }
+    }
+
+    fn parse_modifier(&mut self, cursor: &mut Cursor<'_>) -> Parsed<()> {
+        if cursor.eat_word_of(Capability::QResync, "VANISHED") && !self.vanished {
+            self.vanished = true;
+        } else if cursor.eat_word_of(Capability::CondStore, "CHANGEDSINCE")
+            && self.changed_since.is_none()
+        {
+            cursor.space()?;
+            self.changed_since = Some(cursor.number64()?);
+        } else if cursor.eat_word_of(Capability::Partial, "PARTIAL") && self.partial.is_none() {
+            cursor.space()?;
+            self.partial = Some(PartialRange::parse(cursor)?);
+        } else {
+            return Err(Malformed::Expected("a known modifier, once"));
+        }
+        Ok(())
     }
 }
 
@@ -183,29 +207,6 @@ fn parse_items(cursor: &mut Cursor<'_>) -> Parsed<Vec<Item>> {
         return Ok([fast(), vec![Item::Envelope, Item::Body]].concat());
     }
     Ok(vec![parse_item(cursor)?])
-}
-
-fn parse_modifiers(cursor: &mut Cursor<'_>) -> Parsed<(Option<u64>, bool)> {
-    let (mut changed_since, mut vanished) = (None, false);
-    cursor.list(|cursor| {
-        if cursor.eat_word_of(Capability::QResync, "VANISHED") && !vanished {
-            vanished = true;
-        } else if cursor.eat_word_of(Capability::CondStore, "CHANGEDSINCE")
-            && changed_since.is_none()
-        {
-            cursor.space()?;
-            changed_since = Some(cursor.number64()?);
-        } else {
-            return Err(Malformed::Expected("a known modifier, once"));
-        }
-        Ok(())
-    })?;
-    match changed_since {
-        Some(0) => Err(Malformed::Expected("a mod-sequence above zero")),
-        // RFC 7162 §3.2.6: "MUST only be specified together with the CHANGEDSINCE UID FETCH modifier".
-        None if vanished => Err(Malformed::Expected("CHANGEDSINCE beside VANISHED")),
-        _ => Ok((changed_since, vanished)),
-    }
 }
 
 fn parse_item(cursor: &mut Cursor<'_>) -> Parsed<Item> {

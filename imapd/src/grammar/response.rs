@@ -7,9 +7,11 @@ use daemon::session::Encode;
 
 use super::code::{self, Code, encode_flags, encode_text};
 use super::dialect::Dialect;
+use super::esearch::Found;
 use super::flag::SystemFlag;
 use super::sequence::Ranges;
 use super::status::StatusItem;
+use super::thread::Threads;
 use super::{mailbox, quote};
 
 /// How a command ended, or what is told besides.
@@ -61,25 +63,6 @@ impl Attribute {
             Self::Use(name) => name,
         }
     }
-}
-
-/// What SEARCH found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The tag of the command.
-    pub tag: String,
-    /// Whether numbers are UIDs.
-    pub uid: bool,
-    /// MIN
-    pub min: Option<u32>,
-    /// MAX
-    pub max: Option<u32>,
-    /// COUNT
-    pub count: Option<u32>,
-    /// ALL
-    pub all: Option<Ranges>,
-    /// MODSEQ
-    pub modseq: Option<u64>,
 }
 
 /// One response line.
@@ -154,6 +137,10 @@ pub enum Response {
     },
     /// `* SEARCH`, with the highest mod-sequence if one was asked for.
     Search(Vec<u32>, Option<u64>),
+    /// `* SORT` (RFC 5256)
+    Sort(Vec<u32>),
+    /// `* THREAD` (RFC 5256)
+    Thread(Threads),
     /// `* ESEARCH`
     Esearch(Found),
 }
@@ -252,7 +239,9 @@ impl Response {
             } => encode_list("LSUB", attributes, mailbox, dialect, into),
             Self::Status { mailbox, items } => encode_status(mailbox, items, dialect, into),
             Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
-            Self::Esearch(found) => encode_esearch(found, into),
+            Self::Sort(numbers) => encode_numbers("SORT", numbers, into),
+            Self::Thread(threads) => encode_threads(threads, into),
+            Self::Esearch(found) => found.encode(dialect, into),
             Self::Tagged { .. }
             | Self::Untagged(..)
             | Self::Bye(..)
@@ -352,40 +341,26 @@ fn encode_status(name: &str, items: &[(StatusItem, u64)], dialect: Dialect, into
     into.push(b')');
 }
 
-fn encode_search(numbers: &[u32], modseq: Option<u64>, into: &mut Vec<u8>) {
-    into.extend_from_slice(b"SEARCH");
+fn encode_numbers(word: &str, numbers: &[u32], into: &mut Vec<u8>) {
+    into.extend_from_slice(word.as_bytes());
     for number in numbers {
         into.push(b' ');
         quote::number(u64::from(*number), into);
     }
-    if let Some(modseq) = modseq.filter(|_| !numbers.is_empty()) {
-        into.extend_from_slice(format!(" (MODSEQ {modseq})").as_bytes());
+}
+
+fn encode_threads(threads: &Threads, into: &mut Vec<u8>) {
+    into.extend_from_slice(b"THREAD");
+    if !threads.roots.is_empty() {
+        into.push(b' ');
+        threads.encode(into);
     }
 }
 
-fn encode_esearch(found: &Found, into: &mut Vec<u8>) {
-    // RFC 4731 §3.1 shows the tag as a quoted string, and at least one client knows no other form.
-    into.extend_from_slice(b"ESEARCH (TAG \"");
-    into.extend_from_slice(found.tag.as_bytes());
-    into.extend_from_slice(b"\")");
-    if found.uid {
-        into.extend_from_slice(b" UID");
-    }
-    let mut item = |name: &str, value: Option<u64>| {
-        if let Some(value) = value {
-            into.extend_from_slice(name.as_bytes());
-            quote::number(value, into);
-        }
-    };
-    item(" MIN ", found.min.map(u64::from));
-    item(" MAX ", found.max.map(u64::from));
-    item(" COUNT ", found.count.map(u64::from));
-    if let Some(all) = found.all.as_ref().filter(|all| !all.is_empty()) {
-        into.extend_from_slice(b" ALL ");
-        all.encode(into);
-    }
-    if let Some(modseq) = found.modseq {
-        into.extend_from_slice(format!(" MODSEQ {modseq}").as_bytes());
+fn encode_search(numbers: &[u32], modseq: Option<u64>, into: &mut Vec<u8>) {
+    encode_numbers("SEARCH", numbers, into);
+    if let Some(modseq) = modseq.filter(|_| !numbers.is_empty()) {
+        into.extend_from_slice(format!(" (MODSEQ {modseq})").as_bytes());
     }
 }
 
@@ -484,21 +459,6 @@ mod tests {
         assert_eq!(
             line(&list),
             "* LIST () \"/\" foo (\"CHILDINFO\" (\"SUBSCRIBED\"))"
-        );
-    }
-
-    #[test]
-    fn esearch_tells_what_was_asked() {
-        let found = Found {
-            tag: "A284".into(),
-            uid: true,
-            min: Some(4),
-            count: Some(1),
-            ..Found::default()
-        };
-        assert_eq!(
-            line(&Response::Esearch(found)),
-            "* ESEARCH (TAG \"A284\") UID MIN 4 COUNT 1"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! SEARCH: return options, charset and keys (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 7162 §3.1.5).
+//! SEARCH: return options, charset and keys (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 5267, RFC 7162 §3.1.5, RFC 7377, RFC 9394).
 //!
 //! Keys become a tree whose depth and size are bounded, so that every walk over it may recurse.
 //! Strings become text at once: US-ASCII and UTF-8 are the charsets; another one is [`Malformed::Charset`].
@@ -7,7 +7,9 @@ use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::date::Day;
 use super::flag::{SystemFlag, parse_keyword};
-use super::sequence::SequenceSet;
+use super::partial::PartialRange;
+use super::sequence::{Ranges, SequenceSet};
+use super::source::Source;
 
 /// Deepest nesting of NOT, OR and parentheses.
 const DEPTH_MAX: usize = 50;
@@ -29,6 +31,8 @@ pub enum Key {
     Sequence(SequenceSet),
     /// UID
     Uid(SequenceSet),
+    /// Messages by UIDs that are known already; not written by clients.
+    Known(Ranges),
     /// ANSWERED, SEEN and so on; UNSEEN and its kind are `Not` of these.
     Flag(SystemFlag),
     /// KEYWORD
@@ -65,7 +69,7 @@ pub enum Key {
     Text(String),
 }
 
-/// RETURN (…) (RFC 4731 §3.1).
+/// RETURN (…) (RFC 4731 §3.1, RFC 5182, RFC 5267 §4, RFC 9394 §3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReturnOptions {
     /// MIN
@@ -76,9 +80,84 @@ pub struct ReturnOptions {
     pub all: bool,
     /// COUNT
     pub count: bool,
+    /// PARTIAL
+    pub partial: Option<PartialRange>,
+    /// SAVE
+    pub save: bool,
+    /// UPDATE
+    pub update: bool,
+    /// CONTEXT, a hint that changes nothing here.
+    pub context: bool,
 }
 
-/// SEARCH or UID SEARCH.
+impl ReturnOptions {
+    /// What an empty list, or none where there must be one, means (RFC 4731 §3.1, RFC 9051 §6.4.4).
+    pub const ALL: Self = Self {
+        min: false,
+        max: false,
+        all: true,
+        count: false,
+        partial: None,
+        save: false,
+        update: false,
+        context: false,
+    };
+
+    /// Reads the list of SEARCH.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        Self::parse_list(cursor, Capability::ESearch, Capability::ContextSearch)
+    }
+
+    /// Reads the list of SORT.
+    pub fn parse_for_sort(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        Self::parse_list(cursor, Capability::ESort, Capability::ContextSort)
+    }
+
+    fn parse_list(
+        cursor: &mut Cursor<'_>,
+        plain: Capability,
+        contexts: Capability,
+    ) -> Parsed<Self> {
+        let (plain, contexts) = (cursor.offers(plain), cursor.offers(contexts));
+        let mut returns = Self::default();
+        let named = cursor.list_or_empty(|cursor| returns.parse_one(cursor, plain, contexts))?;
+        if named.is_empty() && plain {
+            return Ok(Self::ALL);
+        }
+        // RFC 5267 §4.4: "either one PARTIAL, one ALL, or neither".
+        if named.is_empty() || (returns.all && returns.partial.is_some()) {
+            return Err(Malformed::Expected("either ALL or PARTIAL"));
+        }
+        Ok(returns)
+    }
+
+    fn parse_one(&mut self, cursor: &mut Cursor<'_>, plain: bool, contexts: bool) -> Parsed<()> {
+        match cursor.keyword("a result option")?.as_str() {
+            "MIN" if plain => self.min = true,
+            "MAX" if plain => self.max = true,
+            "ALL" if plain => self.all = true,
+            "COUNT" if plain => self.count = true,
+            "SAVE" if cursor.offers(Capability::SearchRes) => self.save = true,
+            "UPDATE" if contexts => self.update = true,
+            "CONTEXT" if contexts => self.context = true,
+            "PARTIAL" if contexts || cursor.offers(Capability::Partial) => {
+                cursor.space()?;
+                if self.partial.replace(PartialRange::parse(cursor)?).is_some() {
+                    return Err(Malformed::Expected("one PARTIAL"));
+                }
+            }
+            _ => return Err(Malformed::Expected("a result option of this server")),
+        }
+        Ok(())
+    }
+
+    /// Whether anything is to be told. RFC 5182 §1: SAVE alone "suppresses any SEARCH response"; UPDATE and CONTEXT ask for nothing now.
+    pub fn tell(&self) -> bool {
+        self.min || self.max || self.all || self.count || self.partial.is_some()
+    }
+}
+
+/// SEARCH, UID SEARCH, or ESEARCH (RFC 7377).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// None: the answer is a SEARCH response; otherwise ESEARCH.
@@ -90,9 +169,9 @@ pub struct Search {
 impl Search {
     /// Reads everything after `SEARCH SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let returns = if cursor.eat_word_of(Capability::ESearch, "RETURN") {
+        let returns = if cursor.dialect().has_search_options() && cursor.eat_word("RETURN") {
             cursor.space()?;
-            let returns = parse_returns(cursor)?;
+            let returns = ReturnOptions::parse(cursor)?;
             cursor.space()?;
             Some(returns)
         } else {
@@ -100,45 +179,76 @@ impl Search {
         };
         if cursor.eat_word("CHARSET") {
             cursor.space()?;
-            let charset = cursor.text("a charset")?;
-            if !["US-ASCII", "UTF-8"]
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&charset))
-            {
-                return Err(Malformed::Charset);
-            }
+            parse_charset(cursor).map_err(|error| error.of_search(returns))?;
             cursor.space()?;
         }
-        let mut reader = KeyReader { cursor, keys: 0 };
-        let mut keys = vec![reader.key(0)?];
-        while reader.cursor.peek() == Some(b' ')
-            && reader.cursor.rest().iter().any(|&octet| octet != b' ')
-        {
-            reader.cursor.space()?;
-            keys.push(reader.key(0)?);
-        }
-        Ok(Self {
-            returns,
-            key: all_of(keys),
-        })
+        let key = parse_keys(cursor)?;
+        Ok(Self { returns, key })
     }
 }
 
-fn parse_returns(cursor: &mut Cursor<'_>) -> Parsed<ReturnOptions> {
-    let mut returns = ReturnOptions::default();
-    let named = cursor.list_or_empty(|cursor| {
-        match cursor.keyword("a result option")?.as_str() {
-            "MIN" => returns.min = true,
-            "MAX" => returns.max = true,
-            "ALL" => returns.all = true,
-            "COUNT" => returns.count = true,
-            _ => return Err(Malformed::Expected("MIN, MAX, ALL or COUNT")),
-        }
+/// ESEARCH: a search in mailboxes of choice (RFC 7377 §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultiSearch {
+    /// Where to search.
+    pub sources: Vec<Source>,
+    /// What for.
+    pub search: Search,
+}
+
+impl MultiSearch {
+    /// Reads everything after `ESEARCH SP`. Without sources, the selected mailbox is searched.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let sources = if cursor.eat_word("IN") {
+            cursor.space()?;
+            let sources = Source::parse_all(cursor)?;
+            cursor.space()?;
+            sources
+        } else {
+            vec![Source::Selected]
+        };
+        let search = Search::parse(cursor)?;
+        Ok(Self { sources, search })
+    }
+}
+
+/// Reads the name of a charset, which must be one of ours.
+pub fn parse_charset(cursor: &mut Cursor<'_>) -> Parsed<()> {
+    let charset = cursor.text("a charset")?;
+    let known = ["US-ASCII", "UTF-8"];
+    if known
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(&charset))
+    {
         Ok(())
-    })?;
-    // RFC 4731 §3.1: an empty list means ALL.
-    returns.all |= named.is_empty();
-    Ok(returns)
+    } else {
+        Err(Malformed::Charset { saves: false })
+    }
+}
+
+impl Malformed {
+    /// The same, of a search with these options: RFC 5182 §2.1 has a search that was to save its result, and fails, save nothing.
+    pub fn of_search(self, returns: Option<ReturnOptions>) -> Self {
+        match self {
+            Self::Charset { .. } => Self::Charset {
+                saves: returns.is_some_and(|returns| returns.save),
+            },
+            other => other,
+        }
+    }
+}
+
+/// Reads one search key or more, to the end of the command.
+pub fn parse_keys(cursor: &mut Cursor<'_>) -> Parsed<Key> {
+    let mut reader = KeyReader { cursor, keys: 0 };
+    let mut keys = vec![reader.key(0)?];
+    while reader.cursor.peek() == Some(b' ')
+        && reader.cursor.rest().iter().any(|&octet| octet != b' ')
+    {
+        reader.cursor.space()?;
+        keys.push(reader.key(0)?);
+    }
+    Ok(all_of(keys))
 }
 
 fn all_of(mut keys: Vec<Key>) -> Key {
@@ -168,7 +278,7 @@ impl KeyReader<'_, '_> {
         }
         match self.cursor.peek() {
             Some(b'(') => self.group(depth),
-            Some(b'0'..=b'9' | b'*') => SequenceSet::parse(self.cursor).map(Key::Sequence),
+            Some(b'0'..=b'9' | b'*' | b'$') => SequenceSet::parse(self.cursor).map(Key::Sequence),
             _ => self.named(depth),
         }
     }
@@ -299,6 +409,11 @@ fn flag_key(name: &str) -> Option<Key> {
 }
 
 impl Key {
+    /// Whether messages are named by their numbers; `$` is no number.
+    pub fn names_numbers(&self) -> bool {
+        self.any(&|key| matches!(key, Self::Sequence(set) if !set.is_saved()))
+    }
+
     /// Whether any key satisfies `wanted`.
     pub fn any(&self, wanted: &impl Fn(&Self) -> bool) -> bool {
         wanted(self)
@@ -314,6 +429,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::dialect::Dialect;
 
     fn parse(text: &str) -> Parsed<Search> {
         let mut cursor = Cursor::new(text.as_bytes());
@@ -363,7 +479,68 @@ mod tests {
 
     #[test]
     fn other_charsets_are_refused_as_such() {
-        assert_eq!(parse("CHARSET KOI8-R ALL").unwrap_err(), Malformed::Charset);
+        assert_eq!(
+            parse("CHARSET KOI8-R ALL").unwrap_err(),
+            Malformed::Charset { saves: false }
+        );
+        assert_eq!(
+            parse("RETURN (SAVE COUNT) CHARSET KOI8-R (OR $ 1,3000:3021) TEXT {4}\r\n\u{e9}\u{e9}")
+                .unwrap_err(),
+            Malformed::Charset { saves: true }
+        );
+    }
+
+    #[test]
+    fn the_options_of_extensions_are_read_where_they_are_offered() {
+        let returns = parse("RETURN (PARTIAL -1:-100 SAVE UPDATE CONTEXT) $")
+            .unwrap()
+            .returns
+            .unwrap();
+        assert!(returns.save && returns.update && returns.context && !returns.all);
+        assert!(
+            !parse("RETURN (SAVE UPDATE) ALL")
+                .unwrap()
+                .returns
+                .unwrap()
+                .tell()
+        );
+        for wrong in [
+            "RETURN (ALL PARTIAL 1:2) ALL",
+            "RETURN (PARTIAL 1:2 PARTIAL 1:2) ALL",
+            "RETURN (PARTIAL) ALL",
+            "RETURN (RELEVANCE) ALL",
+            "$,1",
+            "1,$",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        let plain = Dialect {
+            offered: [Capability::ESearch].into_iter().collect(),
+            ..Dialect::default()
+        };
+        for hidden in [
+            "RETURN (SAVE) ALL",
+            "RETURN (UPDATE) ALL",
+            "RETURN (PARTIAL 1:2) ALL",
+            "$",
+        ] {
+            let mut cursor = Cursor::speaking(hidden.as_bytes(), plain);
+            assert!(Search::parse(&mut cursor).is_err(), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_search_in_many_mailboxes_names_them_first() {
+        let parse = |text: &str| MultiSearch::parse(&mut Cursor::new(text.as_bytes()));
+        let search = parse("IN (mailboxes \"folder1\" subtree \"folder2\") unseen").unwrap();
+        assert_eq!(search.sources.len(), 2);
+        assert!(search.search.returns.is_none());
+        assert_eq!(
+            parse("FROM \"frobozz\" 1:100").unwrap().sources,
+            [Source::Selected]
+        );
+        assert!(parse("IN (personal) RETURN (COUNT MIN) CHARSET UTF-8 TEXT x").is_ok());
+        assert!(parse("RETURN (COUNT) IN (personal) ALL").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A set stays a list of ranges, so that `1:4294967295` costs no more than `1`. Resolving needs only the value of `*`.
 //! What a number means, and whether it exists, is decided by the view of the mailbox.
 
+use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 
 /// Most ranges in one set. The longest line holds fewer; the limit bounds work, not memory.
@@ -37,13 +38,17 @@ impl Bound {
 /// A sequence set as the client wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequenceSet {
+    /// Empty: `$`, the result that was saved (RFC 5182).
     ranges: Vec<(Bound, Bound)>,
 }
 
 impl SequenceSet {
-    /// Reads a set of at least one range.
+    /// Reads a set of at least one range, or `$`, which stands alone (RFC 5182 §3).
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let mut ranges = Vec::new();
+        if cursor.offers(Capability::SearchRes) && cursor.eat(b'$') {
+            return Ok(Self { ranges });
+        }
         loop {
             let start = Bound::parse(cursor).map_err(|_| Malformed::Expected("a sequence set"))?;
             let end = if cursor.eat(b':') {
@@ -61,6 +66,11 @@ impl SequenceSet {
         }
     }
 
+    /// Whether the set is `$`: the messages that a search has saved, whatever numbers mean.
+    pub fn is_saved(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether the set names `*`.
     pub fn names_last(&self) -> bool {
         self.ranges
@@ -70,7 +80,7 @@ impl SequenceSet {
 
     /// The ranges in ascending order and merged, with `last` in the place of `*`.
     ///
-    /// `4:2` is `2:4`, and `7:*` with a `last` of 5 is `5:7`, therefore holds 5 (RFC 3501 §9, seq-range).
+    /// No numbers for `$`: what was saved is known by the view. `4:2` is `2:4`, and `7:*` with a `last` of 5 is `5:7`, therefore holds 5 (RFC 3501 §9, seq-range).
     pub fn resolve(&self, last: u32) -> Ranges {
         let mut ranges: Vec<(u32, u32)> = self
             .ranges
@@ -188,6 +198,14 @@ mod tests {
         assert_eq!(resolved("*:7", 5), "5:7");
         assert_eq!(resolved("1:4294967295,3", 5), "1:4294967295");
         assert_eq!(resolved("5,4,3,1", 5), "1,3:5");
+    }
+
+    #[test]
+    fn a_saved_result_stands_alone() {
+        let parse = |text: &str| SequenceSet::parse(&mut Cursor::new(text.as_bytes()));
+        assert!(parse("$").unwrap().is_saved());
+        assert!(!parse("1").unwrap().is_saved());
+        assert!(parse("1,$").is_err());
     }
 
     #[test]

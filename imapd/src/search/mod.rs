@@ -8,11 +8,13 @@
 //! Each step sees only the messages that the steps before could not decide. Decoding and matching of headers and bodies
 //! runs on blocking threads, on both sides of the reading.
 
+mod answer;
 mod indexing;
 mod judge;
 mod program;
 mod scan;
 
+pub use answer::Results;
 pub use indexing::keep_index;
 pub use program::Program;
-pub use scan::scan;
+pub use scan::{scan, scan_among};

@@ -9,6 +9,7 @@ use store::{Candidates, Flags, Keywords, TextTest};
 use crate::command::system_bit;
 use crate::grammar::search::Key;
 use crate::grammar::sequence::Ranges;
+use crate::session::progress::Progress;
 use crate::view::View;
 
 /// A compiled key.
@@ -108,6 +109,8 @@ pub enum Level {
 pub struct Program {
     /// The test.
     pub test: Test,
+    /// How many messages have been judged.
+    pub progress: Progress,
     /// Whether a test of this level occurs.
     levels: Vec<Level>,
     /// What to ask the full-text index.
@@ -126,6 +129,7 @@ impl Program {
         group(&mut test, &mut groups);
         Self {
             test,
+            progress: Progress::default(),
             levels,
             groups,
             candidates: OnceLock::new(),
@@ -236,6 +240,8 @@ fn compile(key: &Key, view: &View, now: i64) -> Test {
             compile(&both.1, view, now),
         ]),
         Key::Not(key) => Test::Not(Box::new(compile(key, view, now))),
+        Key::Sequence(set) | Key::Uid(set) if set.is_saved() => Test::Uid(view.saved().clone()),
+        Key::Known(uids) => Test::Uid(uids.clone()),
         Key::Sequence(set) => Test::Number(set.resolve(view.exists())),
         Key::Uid(set) => Test::Uid(set.resolve(view.rows().last_uid().unwrap_or(0))),
         Key::Flag(flag) => Test::Flag(system_bit(*flag)),

@@ -31,9 +31,21 @@ pub async fn scan(
     program: Arc<Program>,
     view: &View,
 ) -> Result<Vec<usize>, Reject> {
+    scan_among(reader, program, view, view.rows().iter().enumerate()).await
+}
+
+/// The positions of those of `rows` that match; they come with their positions, ascending.
+pub async fn scan_among(
+    reader: &Reader,
+    program: Arc<Program>,
+    view: &View,
+    rows: impl Iterator<Item = (usize, Row)>,
+) -> Result<Vec<usize>, Reject> {
     let mut found = Vec::new();
     let mut open = Vec::new();
-    for (position, row) in view.rows().iter().enumerate() {
+    let mut judged = 0;
+    for (position, row) in rows {
+        judged += 1;
         let Some(known) = known(view, position, row) else {
             continue;
         };
@@ -47,6 +59,7 @@ pub async fn scan(
         ask_index(reader, &program, view, &open).await?;
         rule_out(&program, view, &mut open, &mut found);
     }
+    program.progress.add(judged - open.len());
     if !open.is_empty() {
         let mut scan = Scan {
             reader,
@@ -142,6 +155,7 @@ fn judge_all(program: &Program, batch: Vec<Known>) -> Judged {
 impl Scan<'_> {
     async fn decide(&mut self, view: &View, open: Vec<usize>) -> Result<(), Reject> {
         for positions in open.chunks(FETCH_BATCH) {
+            self.program.progress.add(positions.len());
             let batch = positions.iter().filter_map(|&position| at(view, position));
             let mut batch = self.by_entries(batch.collect()).await?;
             while !batch.is_empty() {

@@ -87,7 +87,11 @@ impl ImapSession {
         let verb = request.verb.clone()?;
         let mut facts = facts(verb);
         self.admit(facts)?;
-        let command = Command::parse(verb, &mut request.arguments)?;
+        let command = Command::parse(verb, &mut request.arguments);
+        if matches!(command, Err(Malformed::Charset { saves: true })) {
+            self.forget_saved();
+        }
+        let command = command?;
         if command.names_numbers() {
             if self.enabled.uid_only {
                 return Err(Reject::UidRequired);
@@ -103,12 +107,12 @@ impl ImapSession {
         }
         if facts.tells_first {
             let tells = facts.tells.without_expunge();
-            self.tell(Facts { tells, ..facts }, out);
+            self.tell(Facts { tells, ..facts }, out).await?;
         }
         let outcome = self.perform(&request.tag, command, out).await;
         if !matches!(outcome, Err(Reject::Disconnected)) {
             self.catch_up_unless_left(facts, false).await?;
-            self.tell(facts, out);
+            self.tell(facts, out).await?;
         }
         outcome
     }
@@ -193,13 +197,17 @@ impl ImapSession {
             Command::Unselect => self.unselect(),
             Command::Expunge(uids) => self.expunge(uids.as_ref()).await,
             Command::Search(numbering, search) => self.search(tag, numbering, search, out).await,
+            Command::MultiSearch(search) => self.multi_search(tag, search, out).await,
+            Command::Sort(numbering, sort) => self.sort(tag, numbering, sort, out).await,
+            Command::Thread(numbering, thread) => self.thread(tag, numbering, thread, out).await,
+            Command::CancelUpdate(tags) => self.cancel_update(&tags),
             Command::Fetch(numbering, set, fetch) => self.fetch(numbering, &set, fetch, out).await,
             Command::Store(numbering, set, store) => {
                 self.store_flags(numbering, &set, store, out).await
             }
-            Command::Copy(numbering, set, to) => self.copy(numbering, &set, &to).await,
+            Command::Copy(numbering, set, to) => self.copy(tag, numbering, &set, &to, out).await,
             Command::Move(numbering, set, to) => {
-                self.move_messages(numbering, &set, &to, out).await
+                self.move_messages(tag, numbering, &set, &to, out).await
             }
         }
     }
@@ -208,7 +216,7 @@ impl ImapSession {
     /// has called, which it does a moment after each commit of any process.
     pub(crate) async fn catch_up(&mut self, ask: bool) -> Result<(), Reject> {
         let (store, takes_recent) = (self.store(), !self.enabled.rev2);
-        let Some(Selected { view, changes }) = self.state.selected() else {
+        let Some(Selected { view, changes, .. }) = self.state.selected() else {
             return Ok(());
         };
         if !ask && !changes.has_changed().unwrap_or(true) {
@@ -242,12 +250,13 @@ impl ImapSession {
     }
 
     /// Tells what the command allows to be told.
-    pub(crate) fn tell(&mut self, facts: Facts, out: &mut Output) {
-        let enabled = self.enabled;
+    pub(crate) async fn tell(&mut self, facts: Facts, out: &mut Output) -> Result<(), Reject> {
+        let (enabled, store) = (self.enabled, self.store());
         if facts.tells == Tells::Nothing {
-            return;
+            return Ok(());
         }
         if let Some(selected) = self.state.selected() {
+            selected.update_before(out);
             selected.view.tell(
                 Manner {
                     expunge: facts.tells == Tells::All,
@@ -256,7 +265,9 @@ impl ImapSession {
                 },
                 out,
             );
+            selected.update_after(store, out).await?;
         }
+        Ok(())
     }
 
     /// Writes the tagged response.

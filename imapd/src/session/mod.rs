@@ -10,8 +10,10 @@
 //! beyond all limits) ends the connection with BYE.
 
 pub mod capability;
+pub mod contexts;
 pub mod dispatch;
 pub mod intake;
+pub mod progress;
 pub mod reject;
 pub mod state;
 pub mod table;

@@ -68,6 +68,9 @@ pub enum Reject {
     /// A non-synchronising literal larger than LITERAL- allows (RFC 7888 §5).
     #[error("literal is too large to come unasked")]
     LiteralTooLarge,
+    /// The result of a search is too large to be saved (RFC 5182 §2.5).
+    #[error("result is too large to be saved")]
+    NotSaved,
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -105,7 +108,9 @@ impl Reject {
     /// The words for it. `session` names the session where only the log can say more.
     pub fn refusal(&self, session: &str) -> Refusal {
         match self {
-            Self::Malformed(Malformed::Charset) => no(Code::BadCharset, "Charset not supported"),
+            Self::Malformed(Malformed::Charset { .. }) => {
+                no(Code::BadCharset, "Charset not supported")
+            }
             Self::Malformed(Malformed::TooMany(what)) => {
                 no(Code::Limit, &format!("Too many {what}"))
             }
@@ -124,6 +129,7 @@ impl Reject {
             Self::TooBig => no(Code::TooBig, "Message is too large"),
             Self::BadUrl(url) => no(Code::BadUrl(url.clone()), "There is nothing at this URL"),
             Self::EmptyMessage => no(Code::Cannot, "A message has at least one octet"),
+            Self::NotSaved => no(Code::NotSaved, "Result is too large to be saved"),
             Self::CommandTooLarge => Refusal {
                 condition: Condition::Bad,
                 code: Some(Code::Limit),

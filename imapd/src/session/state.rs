@@ -9,6 +9,7 @@
 use store::AccountId;
 use tokio::sync::watch;
 
+use super::contexts::Contexts;
 use crate::view::View;
 
 /// Who has logged in.
@@ -26,6 +27,8 @@ pub struct Selected {
     pub view: View,
     /// Changes whenever the store has news of it.
     pub changes: watch::Receiver<u64>,
+    /// The searches whose results are kept up to date.
+    pub contexts: Contexts,
 }
 
 /// Where the session stands.

@@ -156,6 +156,29 @@ pub fn facts(verb: Verb) -> Facts {
             asks: true,
             ..BY_NUMBER
         },
+        Verb::ESearch => Facts {
+            asks: true,
+            uid: true,
+            ..MAILBOXES.of(Capability::MultiSearch)
+        },
+        Verb::Sort => Facts {
+            asks: true,
+            ..BY_NUMBER.of(Capability::Sort)
+        },
+        // Which algorithms there are, the grammar knows.
+        Verb::Thread => Facts {
+            asks: true,
+            ..BY_NUMBER
+        },
+        Verb::UidSort => Facts {
+            asks: true,
+            ..BY_UID.of(Capability::Sort)
+        },
+        Verb::UidThread => Facts {
+            asks: true,
+            ..BY_UID
+        },
+        Verb::CancelUpdate => MESSAGES.of(Capability::ContextSearch),
         Verb::Fetch => Facts {
             tells_first: false,
             ..BY_NUMBER
@@ -212,13 +235,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_three_commands_by_number_forbid_expunges() {
+    fn only_commands_that_answer_with_numbers_forbid_expunges() {
         let forbid = Verb::ALL
             .iter()
             .filter(|&&verb| facts(verb).tells == Tells::AllButExpunge);
         assert_eq!(
             forbid.copied().collect::<Vec<_>>(),
-            [Verb::Search, Verb::Fetch, Verb::Store]
+            [
+                Verb::Search,
+                Verb::Sort,
+                Verb::Thread,
+                Verb::Fetch,
+                Verb::Store
+            ]
         );
     }
 

@@ -60,6 +60,10 @@ pub struct View {
     changed: BTreeSet<u32>,
     exists_told: usize,
     keywords_told: usize,
+    /// The result that a search has saved, by UIDs (RFC 5182).
+    saved: Ranges,
+    /// Messages that have come or changed since somebody asked, if somebody asks.
+    touched: Option<BTreeSet<u32>>,
 }
 
 impl View {
@@ -87,6 +91,8 @@ impl View {
             held_at: None,
             gone: BTreeSet::new(),
             changed: BTreeSet::new(),
+            saved: Ranges::default(),
+            touched: None,
             rows,
             latest: None,
         }
@@ -178,6 +184,7 @@ impl View {
         set: &SequenceSet,
     ) -> Result<Vec<Range<usize>>, NoSuchNumber> {
         match numbering {
+            _ if set.is_saved() => Ok(self.saved_positions()),
             Numbering::Uid => Ok(self.uid_positions(set)),
             Numbering::Sequence => {
                 let numbers = set.resolve(self.exists());
@@ -192,6 +199,71 @@ impl View {
                     .collect())
             }
         }
+    }
+
+    /// A saved result loses messages as soon as they are expunged, whether that has been told or not (RFC 5182 §2.1).
+    fn saved_positions(&self) -> Vec<Range<usize>> {
+        let ranges = self.saved.iter();
+        let positions = ranges.flat_map(|(first, last)| self.rows.positions(first, last));
+        let there = positions.filter(|&position| {
+            let uid = self.rows.uid(position);
+            uid.is_some_and(|uid| !self.is_gone(uid))
+        });
+        there.map(|position| position..position + 1).collect()
+    }
+
+    /// The UIDs that a set of a search key names: numbers that no message has are no error there.
+    pub fn known(&self, numbering: Numbering, set: &SequenceSet) -> Ranges {
+        match numbering {
+            _ if set.is_saved() => self.saved.clone(),
+            Numbering::Uid => set.resolve(self.rows.last_uid().unwrap_or(0)),
+            Numbering::Sequence => {
+                let numbers = set.resolve(self.exists());
+                let ranges = numbers.iter().map(|(first, last)| {
+                    let end = (last as usize).min(self.rows.len());
+                    (first as usize - 1).min(end)..end
+                });
+                ranges.flat_map(|range| self.rows.uids(range)).collect()
+            }
+        }
+    }
+
+    /// The result that `$` stands for, by UIDs; messages that are no more may be among them.
+    pub fn saved(&self) -> &Ranges {
+        &self.saved
+    }
+
+    /// From now on `$` stands for these UIDs.
+    pub fn save(&mut self, uids: Ranges) {
+        self.saved = uids;
+    }
+
+    /// Whether to note which messages come or change.
+    pub fn watch(&mut self, whether: bool) {
+        match (whether, &self.touched) {
+            (true, None) => self.touched = Some(BTreeSet::new()),
+            (false, Some(_)) => self.touched = None,
+            _ => {}
+        }
+    }
+
+    /// The messages that have come or changed since the last call, and are still there.
+    pub fn take_touched(&mut self) -> BTreeSet<u32> {
+        let touched = self.touched.as_mut().map(std::mem::take);
+        let mut touched = touched.unwrap_or_default();
+        touched.retain(|uid| self.rows.position(*uid).is_some() && !self.gone.contains(uid));
+        touched
+    }
+
+    fn touch(&mut self, uid: u32) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(uid);
+        }
+    }
+
+    /// Messages that were expunged by someone and of which the client does not know it yet.
+    pub fn gone(&self) -> &BTreeSet<u32> {
+        &self.gone
     }
 
     /// The UIDs that a command's set names, ascending; those included that are gone and not told.
@@ -310,10 +382,12 @@ impl View {
     /// Remembers to tell a state that differs from what the client knows.
     fn note_difference(&mut self, state: &EntryState) {
         let row = Row::from(state);
-        let Some(position) = self.rows.position(row.uid) else {
+        let position = self.rows.position(row.uid);
+        if position.and_then(|position| self.rows.at(position)) == Some(row) {
             return;
-        };
-        if position < self.exists_told && self.rows.at(position) != Some(row) {
+        }
+        self.touch(row.uid);
+        if position.is_some_and(|position| position < self.exists_told) {
             self.changed.insert(row.uid);
         }
     }
@@ -353,6 +427,7 @@ impl View {
             let Some(position) = self.rows.position(row.uid) else {
                 continue;
             };
+            self.touch(row.uid);
             let known = self.rows.at(position).map(&expected);
             self.rows.set(position, row);
             if known != Some((row.flags, row.keywords)) {

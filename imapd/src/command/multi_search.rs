@@ -1,0 +1,253 @@
+//! ESEARCH: one search in many mailboxes (RFC 7377). Each mailbox with matching messages gets an answer of its own, always with UIDs.
+//!
+//! Mailboxes that do not exist, cannot be selected or may not be seen are passed over without a word. What may not be used: SAVE with any
+//! source but the selected mailbox, and UPDATE without one; both are BAD. Not here: what a mailbox's messages are judged by
+//! ([`crate::search`]).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use daemon::session::Output;
+use store::{MailboxId, MailboxInfo, SnapshotMode, Timestamp};
+
+use crate::fetch::read::Reader;
+use crate::grammar::Numbering;
+use crate::grammar::esearch::Found;
+use crate::grammar::mailbox::SEPARATOR;
+use crate::grammar::response::Response;
+use crate::grammar::search::{MultiSearch, ReturnOptions, Search};
+use crate::grammar::source::Source;
+use crate::limits::MULTISEARCH_MAILBOXES_MAX;
+use crate::search::{Program, Results, scan};
+use crate::session::ImapSession;
+use crate::session::contexts::Order;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::reject::Reject;
+use crate::view::View;
+
+impl ImapSession {
+    pub(crate) async fn multi_search(
+        &mut self,
+        tag: &str,
+        command: MultiSearch,
+        out: &mut Output,
+    ) -> Outcome {
+        let MultiSearch { sources, search } = command;
+        // "Presence of a source option in the absence of a result option implies ALL" (RFC 7377 §2.1); without either it cannot be SEARCH.
+        let returns = search.returns.unwrap_or(ReturnOptions::ALL);
+        self.refuse_unusable(&sources, returns)?;
+        self.refuse_used_tag(tag, Some(returns))?;
+        let outcome = self
+            .search_sources(tag, &sources, &search, returns, out)
+            .await;
+        self.forget_saved_unless(outcome.is_ok(), Some(returns));
+        outcome
+    }
+
+    fn refuse_unusable(
+        &mut self,
+        sources: &[Source],
+        returns: ReturnOptions,
+    ) -> Result<(), Reject> {
+        let is_selected = |source: &Source| *source == Source::Selected;
+        let has_mailbox = self.state.selected().is_some();
+        if !has_mailbox && (returns.update || sources.iter().any(is_selected)) {
+            return Err(Reject::WrongState("Select a mailbox first"));
+        }
+        if returns.save && !sources.iter().all(is_selected) {
+            return Err(Reject::WrongState("SAVE is for the selected mailbox alone"));
+        }
+        Ok(())
+    }
+
+    async fn search_sources(
+        &mut self,
+        tag: &str,
+        sources: &[Source],
+        search: &Search,
+        returns: ReturnOptions,
+        out: &mut Output,
+    ) -> Outcome {
+        let options = (returns, self.learn_modseq(&search.key, out));
+        let selected = self.state.selected().map(|selected| selected.view.mailbox);
+        let searched = self.searched(sources, selected).await?;
+        let updates = Some(selected).filter(|_| returns.update).flatten();
+        for info in &searched {
+            if Some(info.id) == selected {
+                self.search_own(tag, info, search, options, out).await?;
+            } else if returns.tell() {
+                self.search_other(tag, info, search, options, out).await?;
+            }
+            out.drain().await?;
+        }
+        if let Some(mailbox) = updates.filter(|id| searched.iter().all(|info| info.id != *id)) {
+            // RFC 7377 §2.2: UPDATE is about the selected mailbox, whichever are searched.
+            let silent = ReturnOptions {
+                update: true,
+                ..ReturnOptions::default()
+            };
+            let account = self.user()?.account;
+            let info = self.store().mailbox_by_id(account, mailbox).await?;
+            self.search_own(tag, &info, search, (silent, false), out)
+                .await?;
+        }
+        Ok(Done::text("ESEARCH completed"))
+    }
+
+    /// The mailboxes that the sources mean, each once. The user's own are the only ones that he sees.
+    async fn searched(
+        &self,
+        sources: &[Source],
+        selected: Option<MailboxId>,
+    ) -> Result<Vec<MailboxInfo>, Reject> {
+        let account = self.user()?.account;
+        let (store, mut all) = (self.store(), self.store().mailboxes(account).await?);
+        all.retain(|info| !info.no_select);
+        let subscribed: BTreeSet<String> = match sources.contains(&Source::Subscribed) {
+            true => store.subscriptions(account).await?.into_iter().collect(),
+            false => BTreeSet::new(),
+        };
+        let is_meant = |info: &MailboxInfo| {
+            sources.iter().any(|source| match source {
+                Source::Selected => Some(info.id) == selected,
+                Source::Subscribed => subscribed.contains(&info.name),
+                other => is_named(other, &info.name),
+            })
+        };
+        all.retain(is_meant);
+        if all.len() > MULTISEARCH_MAILBOXES_MAX {
+            return Err(Reject::Store(store::Error::Limit("mailboxes")));
+        }
+        Ok(all)
+    }
+
+    /// In the selected mailbox the session's own view is searched.
+    async fn search_own(
+        &mut self,
+        tag: &str,
+        info: &MailboxInfo,
+        search: &Search,
+        options: (ReturnOptions, bool),
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let (returns, _) = options;
+        let positions = self.find(tag, &search.key, out).await?;
+        let results = Results {
+            view: &self.selected()?.view,
+            numbering: Numbering::Uid,
+            positions,
+        };
+        let found = found(tag, info, &results, options);
+        let saved = returns.save.then(|| results.saved(returns));
+        let order = returns
+            .update
+            .then(|| Order::Mailbox(results.uids().collect()));
+        if let Some(found) = found {
+            self.say(&Response::Esearch(found), out);
+        }
+        self.save(saved)?;
+        let mailbox = Some((info.name.clone(), info.uid_validity.0));
+        self.keep_up(tag, Numbering::Uid, &search.key, order, mailbox, out)
+    }
+
+    /// In another mailbox, a view of this moment is.
+    async fn search_other(
+        &mut self,
+        tag: &str,
+        info: &MailboxInfo,
+        search: &Search,
+        options: (ReturnOptions, bool),
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let account = self.user()?.account;
+        let store = self.store();
+        let snapshot = store.snapshot(account, info.id, SnapshotMode::ReadOnly);
+        let snapshot = match snapshot.await {
+            // Somebody has just removed it.
+            Err(store::Error::NotFound(_)) => return Ok(()),
+            other => other?,
+        };
+        let view = View::new(account, &snapshot, true);
+        let program = Program::new(&search.key, &view, Timestamp::now().seconds);
+        let progress = program.progress.clone();
+        let reader = Reader {
+            store,
+            account,
+            mailbox: info.id,
+        };
+        let work = scan(&reader, Arc::new(program), &view);
+        let goal = u64::from(view.exists());
+        let positions = self
+            .reporter(tag)
+            .watch(work, &progress, goal, out)
+            .await??;
+        let results = Results {
+            view: &view,
+            numbering: Numbering::Uid,
+            positions,
+        };
+        if let Some(found) = found(tag, info, &results, options) {
+            self.say(&Response::Esearch(found), out);
+        }
+        Ok(())
+    }
+}
+
+/// What is told of a mailbox: nothing, if nothing was found in it (RFC 7377 §2.1).
+fn found(
+    tag: &str,
+    info: &MailboxInfo,
+    results: &Results<'_>,
+    (returns, by_modseq): (ReturnOptions, bool),
+) -> Option<Found> {
+    if !returns.tell() || results.positions.is_empty() {
+        return None;
+    }
+    Some(Found {
+        mailbox: Some((info.name.clone(), info.uid_validity.0)),
+        ..results.found(tag, returns, by_modseq)
+    })
+}
+
+/// Whether a source by names, or by whose mailboxes they are, means the mailbox.
+fn is_named(source: &Source, name: &str) -> bool {
+    let below = |top: &String| {
+        let rest = name.strip_prefix(top.as_str())?;
+        rest.strip_prefix(SEPARATOR)
+    };
+    match source {
+        Source::Personal => true,
+        // Mail is delivered nowhere else unless a filter says so.
+        Source::Inboxes => name == "INBOX",
+        Source::Mailboxes(names) => names.iter().any(|known| known == name),
+        Source::Subtree(tops) => tops.iter().any(|top| top == name || below(top).is_some()),
+        Source::SubtreeOne(tops) => tops
+            .iter()
+            .any(|top| top == name || below(top).is_some_and(|rest| !rest.contains(SEPARATOR))),
+        Source::Selected | Source::Subscribed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subtrees_end_where_names_only_begin_alike() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let tree = Source::Subtree(names(&["a", "x/y"]));
+        let one = Source::SubtreeOne(names(&["a"]));
+        for (name, in_tree, in_one) in [
+            ("a", true, true),
+            ("a/b", true, true),
+            ("a/b/c", true, false),
+            ("ab", false, false),
+            ("x", false, false),
+            ("x/y", true, false),
+            ("x/y/z", true, false),
+        ] {
+            assert_eq!(is_named(&tree, name), in_tree, "{name}");
+            assert_eq!(is_named(&one, name), in_one, "{name}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! SORT and THREAD (RFC 5256, RFC 5267 §3, RFC 5957). The work is in [`crate::sort`] and [`crate::thread`].
+
+use daemon::session::Output;
+use store::Uid;
+use tokio::task::spawn_blocking;
+
+use crate::fetch::read::Reader;
+use crate::grammar::Numbering;
+use crate::grammar::response::Response;
+use crate::grammar::sort::{Criterion, Sort};
+use crate::grammar::thread::{Algorithm, Thread, Threads};
+use crate::search::Results;
+use crate::session::ImapSession;
+use crate::session::contexts::Order;
+use crate::session::dispatch::{Done, Outcome};
+use crate::session::progress::Progress;
+use crate::session::reject::Reject;
+use crate::sort::key::{needs_index, sort_key};
+use crate::sort::survey::survey;
+use crate::thread::facts::Eye;
+use crate::thread::{Threaded, by_references, by_subject};
+
+impl ImapSession {
+    pub(crate) async fn sort(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        sort: Sort,
+        out: &mut Output,
+    ) -> Outcome {
+        self.refuse_used_tag(tag, sort.returns)?;
+        let returns = sort.returns;
+        let outcome = self.sort_selected(tag, numbering, sort, out).await;
+        self.forget_saved_unless(outcome.is_ok(), returns);
+        outcome
+    }
+
+    async fn sort_selected(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        sort: Sort,
+        out: &mut Output,
+    ) -> Outcome {
+        let by_modseq = self.learn_modseq(&sort.key, out);
+        let positions = self.find(tag, &sort.key, out).await?;
+        let keyed = self.sorted(tag, positions, &sort.criteria, out).await?;
+        let rows = self.selected()?.view.rows();
+        let sorted = keyed.iter().filter_map(|(_, uid)| rows.position(*uid));
+        let positions = sorted.collect();
+        let view = &self.selected()?.view;
+        let results = Results {
+            view,
+            numbering,
+            positions,
+        };
+        let Some(returns) = sort.returns else {
+            out.put(&Response::Sort(results.numbers()));
+            return Ok(Done::text("SORT completed"));
+        };
+        let found = results.found(tag, returns, by_modseq);
+        if returns.tell() {
+            out.put(&Response::Esearch(found));
+        }
+        let saved = returns.save.then(|| results.saved(returns));
+        self.save(saved)?;
+        let criteria = sort.criteria;
+        let order = returns.update.then(|| Order::Sorted { criteria, keyed });
+        self.keep_up(tag, numbering, &sort.key, order, None, out)?;
+        Ok(Done::text("SORT completed"))
+    }
+
+    /// UIDs of the messages at these positions with their sort keys, in order. What is equal stays in the order of the mailbox.
+    async fn sorted(
+        &mut self,
+        tag: &str,
+        positions: Vec<usize>,
+        criteria: &[Criterion],
+        out: &mut Output,
+    ) -> Result<Vec<(Box<[u8]>, u32)>, Reject> {
+        let (reader, uids) = self.messages(&positions)?;
+        let (reporter, progress) = (self.reporter(tag), Progress::default());
+        let by = criteria.to_vec();
+        let look = move |message: &store::Surveyed<'_>| sort_key(&by, message);
+        let work = survey(&reader, &uids, needs_index(criteria), &progress, look);
+        let goal = uids.len() as u64;
+        let keyed = reporter.watch(work, &progress, goal, out).await??;
+        let mut keyed: Vec<(Box<[u8]>, u32)> = keyed
+            .into_iter()
+            .map(|(uid, key)| (key, uid.value()))
+            .collect();
+        elsewhere(move || {
+            keyed.sort_unstable();
+            keyed
+        })
+        .await
+    }
+
+    pub(crate) async fn thread(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        thread: Thread,
+        out: &mut Output,
+    ) -> Outcome {
+        self.learn_modseq(&thread.key, out);
+        let positions = self.find(tag, &thread.key, out).await?;
+        let messages = self
+            .threaded(tag, numbering, positions, thread.algorithm, out)
+            .await?;
+        let threads = elsewhere(move || threads_of(thread.algorithm, &messages)).await??;
+        out.put(&Response::Thread(threads));
+        Ok(Done::text("THREAD completed"))
+    }
+
+    async fn threaded(
+        &mut self,
+        tag: &str,
+        numbering: Numbering,
+        positions: Vec<usize>,
+        algorithm: Algorithm,
+        out: &mut Output,
+    ) -> Result<Vec<Threaded>, Reject> {
+        let (reader, uids) = self.messages(&positions)?;
+        let (reporter, progress) = (self.reporter(tag), Progress::default());
+        let eye = Eye::new(algorithm);
+        let look = move |message: &store::Surveyed<'_>| eye.look(message);
+        let work = survey(&reader, &uids, true, &progress, look);
+        let goal = uids.len() as u64;
+        let seen = reporter.watch(work, &progress, goal, out).await??;
+        let view = &self.selected()?.view;
+        let numbered = seen.into_iter().filter_map(|(uid, message)| {
+            let number = match numbering {
+                Numbering::Uid => uid.value(),
+                Numbering::Sequence => {
+                    u32::try_from(view.rows().position(uid.value())? + 1).ok()?
+                }
+            };
+            Some(Threaded { number, ..message })
+        });
+        Ok(numbered.collect())
+    }
+
+    /// Where the messages at these positions are read, and their UIDs.
+    fn messages(&mut self, positions: &[usize]) -> Result<(Reader, Vec<Uid>), Reject> {
+        let store = self.store();
+        let view = &self.selected()?.view;
+        let reader = Reader {
+            store,
+            account: view.account,
+            mailbox: view.mailbox,
+        };
+        let uids = positions.iter();
+        let uids = uids.filter_map(|&position| view.rows().uid(position));
+        let uids = uids.filter_map(Uid::new).collect();
+        Ok((reader, uids))
+    }
+
+    /// CANCELUPDATE (RFC 5267 §4.3.5)
+    pub(crate) fn cancel_update(&mut self, tags: &[String]) -> Outcome {
+        let Some(selected) = self.state.selected() else {
+            return Err(Reject::WrongState("Select a mailbox first"));
+        };
+        if tags.iter().all(|tag| selected.contexts.knows(tag)) {
+            selected.contexts.cancel(tags);
+            Ok(Done::text("No further updates"))
+        } else {
+            Err(Reject::WrongState(
+                "No search with this tag is kept up to date",
+            ))
+        }
+    }
+}
+
+fn threads_of(algorithm: Algorithm, messages: &[Threaded]) -> Result<Threads, Reject> {
+    match algorithm {
+        Algorithm::OrderedSubject => Ok(by_subject(messages)),
+        Algorithm::References => by_references(messages)
+            .map_err(|_| Reject::Store(store::Error::Limit("messages that are not there"))),
+    }
+}
+
+/// Work that is too long for the threads that serve connections.
+async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Reject> {
+    spawn_blocking(work)
+        .await
+        .map_err(|error| Reject::Store(store::Error::Unavailable(error.to_string())))
+}
