@@ -64,7 +64,7 @@ fn imapd_indexes_by_itself() {
     while status(&server, &["--status"])["waiting"] != 0 {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    let mut imap = Imap::login(&server, "alice").unwrap();
+    let mut imap = Imap::login(&server, "alice@example.test").unwrap();
     imap.ok("SELECT INBOX").unwrap();
     let found = imap.ok("SEARCH BODY \"matter 17.\"").unwrap().numbers();
     assert_eq!(found, [18]);
