@@ -94,24 +94,27 @@ async fn handle(office: &Office, action: QueueAction, selection: &Selection) -> 
             .next("`mailctl queue list` shows what is."));
     }
     let done = match action {
-        QueueAction::Retry => "are tried now",
-        QueueAction::Hold => "are held",
-        QueueAction::Release => "are released",
-        QueueAction::Drop => "are forgotten",
-        QueueAction::Expire => "go back to their senders",
+        QueueAction::Retry => "tried now",
+        QueueAction::Hold => "held",
+        QueueAction::Release => "released",
+        QueueAction::Drop => "forgotten",
+        QueueAction::Expire => "given back to the sender",
     };
-    let mut text = format!("{} recipients {done}.", handled.changed);
+    let mut text = match handled.changed {
+        1 => format!("1 recipient is {done}."),
+        recipients => format!("{recipients} recipients are {done}."),
+    };
     if handled.busy > 0 {
         text += &format!(
-            " {} are being tried at this moment, and were left alone: say it again in a minute.",
+            " Being tried at this moment, and left alone: {}. Say it again in a minute.",
             handled.busy
         );
     }
     if handled.unsuitable > 0 {
         text += &match action {
-            QueueAction::Release => format!(" {} were not held.", handled.unsuitable),
+            QueueAction::Release => format!(" Not held: {}.", handled.unsuitable),
             _ => format!(
-                " {} are held, and were left alone: `mailctl queue release` lets them go.",
+                " Held, and left alone: {}. `mailctl queue release` lets them go.",
                 handled.unsuitable
             ),
         };
