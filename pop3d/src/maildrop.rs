@@ -9,10 +9,8 @@
 //! Flags are not touched: fetching does not make a message \Seen, and a login does not take \Recent away from
 //! an IMAP client.
 
-use std::ops::Range;
-
 use bytes::Bytes;
-use store::{AccountId, MailboxId, MaildropLock, SnapshotMode, Store, Uid};
+use store::{AccountId, MailboxId, MaildropLock, OpenMessage, SnapshotMode, Store, Uid};
 
 use crate::grammar::command::MessageNumber;
 use crate::grammar::reply::{Totals, UniqueId};
@@ -39,6 +37,27 @@ pub struct Inbox {
     store: Store,
     account: AccountId,
     mailbox: MailboxId,
+}
+
+/// A message that is being sent.
+pub struct Rest {
+    store: Store,
+    message: OpenMessage,
+    read: u64,
+    octets: u64,
+}
+
+impl Rest {
+    /// The next octets, at most [`CHUNK_OCTETS`]; none at the end.
+    pub async fn chunk(&mut self) -> Result<Bytes, Reject> {
+        let end = self.octets.min(self.read + CHUNK_OCTETS);
+        if self.read >= end {
+            return Ok(Bytes::new());
+        }
+        let chunk = self.store.read_open(&self.message, self.read..end).await?;
+        self.read += chunk.len() as u64;
+        Ok(chunk)
+    }
 }
 
 /// One message of the snapshot.
@@ -76,14 +95,6 @@ impl Message {
 }
 
 impl Inbox {
-    /// Octets of a message.
-    async fn read(&self, uid: Uid, range: Range<u64>) -> Result<Bytes, Reject> {
-        Ok(self
-            .store
-            .read_octets(self.account, self.mailbox, uid, range)
-            .await?)
-    }
-
     /// The first octets of several messages, as many of each as asked for. Messages that are gone are left out.
     pub async fn read_beginnings(
         &self,
@@ -184,14 +195,25 @@ impl Maildrop {
             .await
     }
 
-    /// Octets of a message from `offset` on, at most [`CHUNK_OCTETS`]; empty at its end.
-    pub async fn chunk(&self, number: MessageNumber, offset: u64) -> Result<Bytes, Reject> {
+    /// What of a message lies behind its first `read` octets; nothing if they are all of it. From now on it can be read to its end,
+    /// though somebody may expunge the message.
+    pub async fn rest(&self, number: MessageNumber, read: usize) -> Result<Option<Rest>, Reject> {
         let message = self.messages[self.position(number)?];
-        let end = message.octets.min(offset + CHUNK_OCTETS);
-        if offset >= end {
-            return Ok(Bytes::new());
+        let read = read as u64;
+        if read >= message.octets {
+            return Ok(None);
         }
-        self.mailbox.read(message.uid, offset..end).await
+        let Inbox {
+            store,
+            account,
+            mailbox,
+        } = &self.mailbox;
+        Ok(Some(Rest {
+            message: store.open_message(*account, *mailbox, message.uid).await?,
+            store: store.clone(),
+            read,
+            octets: message.octets,
+        }))
     }
 
     /// Removes the marked messages, all or none, and gives up the lock. Returns how many were removed.

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use tests::chat::{Listener, Protocol, World};
 use tests::imap::Imap;
 use tests::link::Link;
-use tests::server::Server;
+use tests::server::{PASSWORD, Server};
 
 const ALICE: &str = "alice@example.test";
 const TIME_MAX: Duration = Duration::from_secs(60);
@@ -57,6 +58,35 @@ fn a_message_expunged_while_it_is_sent_is_sent_to_its_end() {
     assert!(gone.tagged.starts_with("NO [EXPUNGEISSUED]"), "{gone:?}");
     assert_eq!(reader.ok("NOOP").unwrap().text(), "* 1 EXPUNGE");
     server.mailctl_ok(&["check"], "").unwrap();
+}
+
+#[test]
+fn pop3_sends_it_to_its_end_too() {
+    let server = Server::new().unwrap();
+    let message = large();
+    let mut other = Imap::login(&server, ALICE).unwrap();
+    other.append("INBOX", &message).unwrap();
+    other.ok("SELECT INBOX").unwrap();
+    let address = World::address(&server, Listener::Pop3).unwrap();
+    let mut reader = Link::connect(address, None, Protocol::Pop3).unwrap();
+    assert!(response(&mut reader).starts_with(b"+OK"));
+    for command in [format!("USER {ALICE}"), format!("PASS {PASSWORD}")] {
+        reader.send(format!("{command}\r\n").as_bytes()).unwrap();
+        assert!(response(&mut reader).starts_with(b"+OK"));
+    }
+
+    // The reader takes nothing until the message is gone: the sockets' buffers do not hold it.
+    reader.send(b"RETR 1\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    other.ok("STORE 1 +FLAGS (\\Deleted)").unwrap();
+    assert_eq!(other.ok("EXPUNGE").unwrap().text(), "* 1 EXPUNGE");
+
+    let status = format!("+OK {} octets\r\n", message.len());
+    let all = [status.as_bytes(), &message, b".\r\n"].concat();
+    assert!(reader.octets(all.len(), TIME_MAX).unwrap() == all);
+    // What has not been begun is no more.
+    reader.send(b"RETR 1\r\n").unwrap();
+    assert!(response(&mut reader).starts_with(b"-ERR"));
 }
 
 #[test]

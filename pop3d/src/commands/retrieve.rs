@@ -1,7 +1,7 @@
 //! RETR and TOP: a message on its way to the client, chunk by chunk (RFC 1939 §5, §7).
 //!
-//! What fails before the first octet is sent is a plain `-ERR`. What fails later, a message expunged by IMAP
-//! in the middle of its transfer say, cannot be told any more: the connection is closed without the final
+//! What fails before the first octet is sent is a plain `-ERR`. A message that IMAP expunges in the middle of its transfer is
+//! sent to its end. What fails later for another reason cannot be told any more: the connection is closed without the final
 //! dot, so that no client takes a part for the whole.
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use crate::grammar::command::MessageNumber;
 use crate::grammar::message::{Stuffing, TopCut};
 use crate::grammar::reply::Reply;
 use crate::grammar::surrogate;
-use crate::maildrop::Maildrop;
+use crate::maildrop::{Maildrop, Rest};
 use crate::session::Answer;
 
 /// `RETR msg`.
@@ -23,8 +23,9 @@ pub async fn retr(
 ) -> Answer {
     let beginning = maildrop.beginning(number).await?;
     let (octets, _) = maildrop.message(number)?;
+    let rest = maildrop.rest(number, beginning.len()).await?;
     out.put(&Reply::MessageFollows(octets));
-    send(maildrop, number, beginning, Transfer::whole(utf8), out).await
+    send(beginning, rest, Transfer::whole(utf8), out).await
 }
 
 /// `TOP msg n`.
@@ -36,30 +37,30 @@ pub async fn top(
     out: &mut Output,
 ) -> Answer {
     let beginning = maildrop.beginning(number).await?;
+    let rest = maildrop.rest(number, beginning.len()).await?;
     out.put(&Reply::TopFollows);
-    send(maildrop, number, beginning, Transfer::top(utf8, lines), out).await
+    send(beginning, rest, Transfer::top(utf8, lines), out).await
 }
 
 async fn send(
-    maildrop: &Maildrop,
-    number: MessageNumber,
     beginning: Bytes,
+    mut rest: Option<Rest>,
     mut transfer: Transfer,
     out: &mut Output,
 ) -> Answer {
-    let mut read = beginning.len() as u64;
     transfer.first(&beginning, out);
-    while !transfer.is_done() {
+    while let Some(rest) = &mut rest
+        && !transfer.is_done()
+    {
         if out.drain().await.is_err() {
             return Ok(Next::Close);
         }
-        let Ok(chunk) = maildrop.chunk(number, read).await else {
+        let Ok(chunk) = rest.chunk().await else {
             return Ok(Next::Close);
         };
         if chunk.is_empty() {
             break;
         }
-        read += chunk.len() as u64;
         transfer.push(&chunk, out);
     }
     transfer.finish(out);
