@@ -1,6 +1,9 @@
 //! Aliases that lead elsewhere: under whose address mail goes on, and how bounces come back.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
+use tests::internet::{Host, Zone};
 
 use super::{RIGHT, WRONG, World, refused};
 
@@ -65,6 +68,60 @@ fn rewritten_addresses_are_no_open_relay() {
     }
     let reply = refused(send("", &sender.replace("@example.test", "@far.test")));
     assert!(reply.starts_with("550 5.7.1 "), "{reply}");
+}
+
+/// Waits until the queue is as it shall be, in the words of `mailctl queue list`.
+fn wait_for_queue(world: &World, is_so: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let queue = world.server.mailctl_ok(&["queue", "list"], "").unwrap();
+        if is_so(&queue) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{queue}\n{}",
+            world.server.logs()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_have_sent_a_message_is_not_told_that_it_came_back() {
+    let script = "S: 220 far.test\nC: EHLO\nS: 250 far.test\nC: MAIL\nS: 250 ok\nC: RCPT\nS: 550 5.1.1 nobody\nREST";
+    let host = Host::play(&[script; 2]).await;
+    let world = World::with(&format!(
+        "[relay]\nconnection_idle_seconds = 0\n\
+         [[relay.route]]\ndomain = \"far.test\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"never\"\n",
+        host.address.port()
+    ));
+    let add = ["alias", "add", "elsewhere@example.test", "friend@far.test"];
+    world.server.mailctl_ok(&add, "").unwrap();
+    world.publish(
+        Zone::unsigned("sender.test")
+            .txt("sender.test", &format!("v=spf1 ip4:{RIGHT} -all"))
+            .txt("_dmarc.sender.test", "v=DMARC1; p=none"),
+    );
+    for (address, is_told) in [(WRONG, false), (RIGHT, true)] {
+        let message = MESSAGE.replace('\n', "\r\n");
+        world
+            .peer(address)
+            .deliver(
+                "someone@sender.test",
+                &["elsewhere@example.test"],
+                message.as_bytes(),
+            )
+            .unwrap();
+        // The notice is accepted in the transaction that settles what it tells.
+        wait_for_queue(&world, |queue| !queue.contains("friend@far.test"));
+        let notice = world
+            .server
+            .mailctl_ok(&["trace", "failed notice about"], "");
+        let told = notice.is_ok_and(|trace| trace.contains("<someone@sender.test>"));
+        assert_eq!(told, is_told, "{address}");
+    }
+    host.messages().await;
 }
 
 #[test]
