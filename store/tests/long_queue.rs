@@ -1,7 +1,7 @@
 //! A long queue makes nothing dearer that is done for each message, and fills no memory.
 //!
 //! 100,000 messages, or as many as `PENNYBLACK_QUEUED` says; for a million, which take some minutes:
-//! `PENNYBLACK_QUEUED=1000000 cargo test -p store --test long_queue -- --nocapture`. They are written by SQL, because it is not
+//! `tests/run --long-queue`. They are written by SQL, because it is not
 //! their acceptance that is looked at. What is compared is time of the processor, not of the clock: a look through the whole queue, even
 //! one for each message, would cost hundreds of times as much as what is allowed here.
 
