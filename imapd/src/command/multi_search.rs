@@ -18,7 +18,7 @@ use crate::grammar::response::Response;
 use crate::grammar::search::{MultiSearch, ReturnOptions, Search};
 use crate::grammar::source::Source;
 use crate::limits::MULTISEARCH_MAILBOXES_MAX;
-use crate::search::{Program, Results, scan};
+use crate::search::{Program, Results, scan, with_threads};
 use crate::session::ImapSession;
 use crate::session::contexts::Order;
 use crate::session::dispatch::{Done, Outcome};
@@ -168,13 +168,14 @@ impl ImapSession {
             other => other?,
         };
         let view = View::new(account, &snapshot, true);
-        let program = Program::new(&search.key, &view, Timestamp::now().seconds);
-        let progress = program.progress.clone();
         let reader = Reader {
             store,
             account,
             mailbox: info.id,
         };
+        let key = with_threads(&search.key, &reader).await?;
+        let program = Program::new(&key, &view, Timestamp::now().seconds);
+        let progress = program.progress.clone();
         let work = scan(&reader, Arc::new(program), &view);
         let goal = u64::from(view.exists());
         let positions = self

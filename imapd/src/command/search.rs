@@ -13,7 +13,7 @@ use crate::grammar::response::{Condition, Response};
 use crate::grammar::search::{Key, ReturnOptions, Search};
 use crate::grammar::sequence::Ranges;
 use crate::limits::SAVED_RANGES_MAX;
-use crate::search::{Program, Results, scan};
+use crate::search::{Program, Results, scan, with_threads};
 use crate::session::ImapSession;
 use crate::session::contexts::{Context, Order};
 use crate::session::dispatch::{Done, Outcome};
@@ -93,12 +93,13 @@ impl ImapSession {
     ) -> Result<Vec<usize>, Reject> {
         let (store, reporter) = (self.store(), self.reporter(tag));
         let view = &self.selected()?.view;
-        let program = Arc::new(Program::new(key, view, Timestamp::now().seconds));
         let reader = Reader {
             store,
             account: view.account,
             mailbox: view.mailbox,
         };
+        let key = with_threads(key, &reader).await?;
+        let program = Arc::new(Program::new(&key, view, Timestamp::now().seconds));
         let progress = program.progress.clone();
         let work = scan(&reader, program, view);
         let goal = u64::from(view.exists());

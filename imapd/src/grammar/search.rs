@@ -15,6 +15,8 @@ use super::source::Source;
 const DEPTH_MAX: usize = 50;
 /// Most keys in one SEARCH.
 const KEYS_MAX: usize = 10_000;
+/// Longest object identifier (RFC 8474 §7).
+const OBJECT_ID_OCTETS_MAX: usize = 255;
 
 /// One search key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,16 @@ pub enum Key {
     SentOn(Day),
     /// SENTSINCE
     SentSince(Day),
+    /// SAVEDBEFORE (RFC 8514): save date earlier than the day.
+    SavedBefore(Day),
+    /// SAVEDON
+    SavedOn(Day),
+    /// SAVEDSINCE
+    SavedSince(Day),
+    /// EMAILID (RFC 8474 §5.3)
+    EmailId(String),
+    /// THREADID (RFC 8474 §5.3)
+    ThreadId(String),
     /// OLDER (RFC 5032): internal date at least so many seconds ago.
     Older(u32),
     /// YOUNGER (RFC 5032)
@@ -300,6 +312,8 @@ impl KeyReader<'_, '_> {
         }
         match name.as_str() {
             "ALL" => return Ok(Key::All),
+            // RFC 8514 §4.3: all messages of a mailbox that knows save dates, as ours all do.
+            "SAVEDATESUPPORTED" if self.cursor.offers(Capability::SaveDate) => return Ok(Key::All),
             "RECENT" => return Ok(Key::Recent),
             "OLD" => return Ok(not(Key::Recent)),
             "NEW" => {
@@ -330,6 +344,21 @@ impl KeyReader<'_, '_> {
             "SENTBEFORE" => Day::parse(self.cursor).map(Key::SentBefore),
             "SENTON" => Day::parse(self.cursor).map(Key::SentOn),
             "SENTSINCE" => Day::parse(self.cursor).map(Key::SentSince),
+            "SAVEDBEFORE" if self.cursor.offers(Capability::SaveDate) => {
+                Day::parse(self.cursor).map(Key::SavedBefore)
+            }
+            "SAVEDON" if self.cursor.offers(Capability::SaveDate) => {
+                Day::parse(self.cursor).map(Key::SavedOn)
+            }
+            "SAVEDSINCE" if self.cursor.offers(Capability::SaveDate) => {
+                Day::parse(self.cursor).map(Key::SavedSince)
+            }
+            "EMAILID" if self.cursor.offers(Capability::ObjectId) => {
+                self.object_id().map(Key::EmailId)
+            }
+            "THREADID" if self.cursor.offers(Capability::ObjectId) => {
+                self.object_id().map(Key::ThreadId)
+            }
             "OLDER" if self.cursor.offers(Capability::Within) => {
                 self.cursor.nz_number().map(Key::Older)
             }
@@ -350,6 +379,18 @@ impl KeyReader<'_, '_> {
             "BODY" => self.text().map(Key::Body),
             "TEXT" => self.text().map(Key::Text),
             _ => Err(Malformed::Expected("a search key")),
+        }
+    }
+
+    /// `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 §7)
+    fn object_id(&mut self) -> Parsed<String> {
+        let id = self
+            .cursor
+            .take_while(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-'));
+        if (1..=OBJECT_ID_OCTETS_MAX).contains(&id.len()) {
+            Ok(String::from_utf8_lossy(id).into_owned())
+        } else {
+            Err(Malformed::Expected("an object identifier"))
         }
     }
 

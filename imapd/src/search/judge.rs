@@ -76,6 +76,8 @@ impl<'a> Judge<'a> {
             Test::Larger(_)
             | Test::Smaller(_)
             | Test::Day(_)
+            | Test::SavedDay(_)
+            | Test::EmailId(_)
             | Test::Older(_)
             | Test::Younger(_) => self.by_entry(test),
             Test::SentDay(days) => {
@@ -134,6 +136,9 @@ impl<'a> Judge<'a> {
             Test::Larger(octets) => entry.size > *octets,
             Test::Smaller(octets) => entry.size < *octets,
             Test::Day(days) => days.contains(Day::of(date.seconds, date.offset_minutes).0),
+            // SAVEDATE is told in UTC, so that days are those of UTC.
+            Test::SavedDay(days) => days.contains(Day::of(entry.saved, 0).0),
+            Test::EmailId(id) => id.strip_prefix('M') == Some(&entry.content().to_string()),
             Test::Older(latest) => date.seconds <= *latest,
             Test::Younger(earliest) => date.seconds >= *earliest,
             _ => false,

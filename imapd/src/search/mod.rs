@@ -13,8 +13,10 @@ mod indexing;
 mod judge;
 mod program;
 mod scan;
+mod threads;
 
 pub use answer::Results;
 pub use indexing::keep_index;
 pub use program::Program;
 pub use scan::{scan, scan_among};
+pub use threads::with_threads;

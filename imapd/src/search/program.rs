@@ -41,6 +41,10 @@ pub enum Test {
     Smaller(u64),
     /// Internal date, as a day, within.
     Day(Days),
+    /// Save date, as a day, within.
+    SavedDay(Days),
+    /// Has this EMAILID.
+    EmailId(String),
     /// Internal date at or before this second.
     Older(i64),
     /// Internal date at or after this second.
@@ -209,9 +213,13 @@ fn collect_levels(test: &Test, levels: &mut Vec<Level>) {
             tests.iter().for_each(|test| collect_levels(test, levels))
         }
         Test::Not(test) => collect_levels(test, levels),
-        Test::Larger(_) | Test::Smaller(_) | Test::Day(_) | Test::Older(_) | Test::Younger(_) => {
-            levels.push(Level::Entry)
-        }
+        Test::Larger(_)
+        | Test::Smaller(_)
+        | Test::Day(_)
+        | Test::SavedDay(_)
+        | Test::EmailId(_)
+        | Test::Older(_)
+        | Test::Younger(_) => levels.push(Level::Entry),
         Test::SentDay(_) | Test::Subject(_) => levels.push(Level::Index),
         Test::Header(..) => levels.push(Level::Header),
         Test::Body(_) | Test::Text(_) => levels.push(Level::Body),
@@ -250,6 +258,12 @@ fn compile(key: &Key, view: &View, now: i64) -> Test {
         Key::Before(day) => Test::Day(days(ALWAYS, day.0)),
         Key::On(day) => Test::Day(days(day.0, day.0 + 1)),
         Key::Since(day) => Test::Day(days(day.0, NEVER)),
+        Key::SavedBefore(day) => Test::SavedDay(days(ALWAYS, day.0)),
+        Key::SavedOn(day) => Test::SavedDay(days(day.0, day.0 + 1)),
+        Key::SavedSince(day) => Test::SavedDay(days(day.0, NEVER)),
+        Key::EmailId(id) => Test::EmailId(id.clone()),
+        // Who searches has asked the store which messages these are.
+        Key::ThreadId(_) => Test::Constant(false),
         Key::SentBefore(day) => Test::SentDay(days(ALWAYS, day.0)),
         Key::SentOn(day) => Test::SentDay(days(day.0, day.0 + 1)),
         Key::SentSince(day) => Test::SentDay(days(day.0, NEVER)),

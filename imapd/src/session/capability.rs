@@ -49,6 +49,8 @@ const WHOLE: &[Capability] = &[
     Capability::Binary,
     Capability::Catenate,
     Capability::Replace,
+    Capability::ObjectId,
+    Capability::SaveDate,
     Capability::Preview,
     Capability::UidOnly,
     Capability::Unauthenticate,

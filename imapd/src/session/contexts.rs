@@ -26,7 +26,7 @@ use crate::grammar::response::Response;
 use crate::grammar::search::Key;
 use crate::grammar::sort::Criterion;
 use crate::limits::{CONTEXTS_MAX, SORTED_CONTEXT_MESSAGES_MAX};
-use crate::search::{Program, scan_among};
+use crate::search::{Program, scan_among, with_threads};
 use crate::session::progress::Progress;
 use crate::sort::key::{needs_index, sort_key};
 use crate::sort::survey::survey;
@@ -159,7 +159,8 @@ impl Context {
         touched: &BTreeSet<u32>,
         view: &View,
     ) -> Result<Vec<Update>, Reject> {
-        let program = Arc::new(Program::new(&self.key, view, self.began));
+        let key = with_threads(&self.key, reader).await?;
+        let program = Arc::new(Program::new(&key, view, self.began));
         let positions = touched.iter().filter_map(|&uid| view.rows().position(uid));
         let rows = positions.filter_map(|position| Some((position, view.rows().at(position)?)));
         let matching = scan_among(reader, program, view, rows).await?;
