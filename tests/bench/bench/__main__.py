@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 
-from . import case, delivery, growth, idle, imap, large, machine, pop3, postfix_dovecot, process, relay
+from . import case, delivery, growth, idle, imap, large, machine, many_mailboxes, pop3, postfix_dovecot, process, relay
 from .imap_client import ImapClient
 from .pennyblack import DOMAIN, KEY as OURS, PASSWORD, REPOSITORY, Pennyblack
 from .report import Results
 
 USUAL_SUITES = (delivery, imap, pop3, relay)
-SCALE_SUITES = (idle, growth, large)
+SCALE_SUITES = (idle, many_mailboxes, growth, large)
 PEERS = postfix_dovecot.FORMATS
 COMPARED_MIN = 100_000  # in smaller mailboxes only the cost against size is measured
 

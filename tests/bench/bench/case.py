@@ -58,6 +58,7 @@ class Plan:
     rest_seconds: float  # how long is waited before memory is looked at for the last time
     sizes: tuple = ()  # mailboxes of so many messages, ascending
     compared: tuple = ()  # those of them in which everything is measured against the peer
+    mailboxes: int = 0  # of one account
     idle_sessions: int = 0  # TLS sessions that wait for news
     idle_sessions_peer: int = 0  # the same at the peer, which has a process for each
     times: int = 1  # how often an operation on one message is done; the median counts
@@ -70,7 +71,7 @@ QUICK = Plan(rounds=1, small_messages=400, large_messages=200, fan_out_messages=
 # Shows that every case runs, and nothing about speed.
 SMOKE = Plan(rounds=1, small_messages=20, large_messages=10, fan_out_messages=1, imap_messages=60, pop3_messages=20,
              append_messages=10, relay_messages=40, deferred_messages=40, select_times=1, rest_seconds=0,
-             sizes=(40, 120), compared=(120,), idle_sessions=10, idle_sessions_peer=10, times=1)
+             sizes=(40, 120), compared=(120,), mailboxes=60, idle_sessions=10, idle_sessions_peer=10, times=1)
 # Large mailboxes and many sessions, and nothing else.
 SCALE = dataclasses.replace(DEFAULT, rounds=1, sizes=(1_000, 10_000, 100_000, 1_000_000), compared=(100_000, 1_000_000),
-                            idle_sessions=10_000, idle_sessions_peer=1_000, times=31)
+                            mailboxes=5_000, idle_sessions=10_000, idle_sessions_peer=1_000, times=31)
