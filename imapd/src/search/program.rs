@@ -119,7 +119,7 @@ pub struct Program {
     levels: Vec<Level>,
     /// What to ask the full-text index.
     pub groups: Vec<Vec<TextTest>>,
-    /// What it has answered.
+    /// What it has answered of the messages that were open then: a program serves one scan.
     pub candidates: OnceLock<Candidates>,
 }
 
@@ -291,5 +291,75 @@ fn keyword(name: &str, view: &View) -> Test {
     {
         Some(bit) => Test::Keyword(Keywords(1 << bit)),
         None => Test::Constant(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &str) -> Test {
+        Test::Body(Sought::new(text))
+    }
+
+    fn group_of(test: &Test) -> Option<usize> {
+        match test {
+            Test::Body(sought) => sought.group,
+            Test::Not(test) => group_of(test),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn texts_that_must_all_be_there_are_asked_for_together() {
+        let denied = Test::Not(Box::new(body("charlie")));
+        let mut test = Test::And(vec![body("alpha"), body("bravo"), body("x"), denied]);
+        let mut groups = Vec::new();
+        group(&mut test, &mut groups);
+        let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 1]);
+        let Test::And(tests) = &test else {
+            unreachable!()
+        };
+        let numbers: Vec<Option<usize>> = tests.iter().map(group_of).collect();
+        assert_eq!(numbers, [Some(0), Some(0), Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn either_of_two_texts_is_asked_for_by_itself_and_a_short_one_not_at_all() {
+        let mut test = Test::Or(vec![body("alpha"), body("x"), body("bravo")]);
+        let mut groups = Vec::new();
+        group(&mut test, &mut groups);
+        let Test::Or(tests) = &test else {
+            unreachable!()
+        };
+        let numbers: Vec<Option<usize>> = tests.iter().map(group_of).collect();
+        assert_eq!(numbers, [Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn the_index_rules_out_only_what_it_knows() {
+        let sought = |group| Sought {
+            needle: Needle::new("alpha"),
+            group,
+        };
+        let program = Program {
+            test: Test::Constant(true),
+            progress: Progress::default(),
+            levels: Vec::new(),
+            groups: Vec::new(),
+            candidates: OnceLock::new(),
+        };
+        assert!(!program.rules_out(&sought(Some(0)), 3));
+        let candidates = Candidates {
+            below: 10,
+            groups: vec![Some(vec![2, 5]), None],
+        };
+        program.candidates.set(candidates).unwrap();
+        assert!(program.rules_out(&sought(Some(0)), 3));
+        assert!(!program.rules_out(&sought(Some(0)), 5));
+        assert!(!program.rules_out(&sought(Some(0)), 10));
+        assert!(!program.rules_out(&sought(Some(1)), 3));
+        assert!(!program.rules_out(&sought(None), 3));
     }
 }

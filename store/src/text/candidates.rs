@@ -22,7 +22,7 @@ const LOOKED_UP: usize = 10_000;
 /// What the index says of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Candidates {
-    /// Of messages with this UID or a higher one it says nothing.
+    /// Of messages with this UID or a higher one it says nothing; 0 if it says nothing at all, because it knows nothing or because reading the messages is less work.
     pub below: u32,
     /// For each group of tests the UIDs below that may pass them all, ascending; others do not. `None` where nearly all may.
     pub groups: Vec<Option<Vec<u32>>>,
@@ -37,8 +37,9 @@ impl Store {
         groups: Vec<Vec<TextTest>>,
         among: Vec<Uid>,
     ) -> Result<Candidates> {
+        let worth = among.len();
         let (below, found) = self
-            .read(move |connection| find(connection, account, mailbox, &groups))
+            .read(move |connection| find(connection, account, mailbox, &groups, worth))
             .await?;
         let mut candidates = Candidates {
             below,
@@ -92,6 +93,7 @@ fn find(
     account: AccountId,
     mailbox: MailboxId,
     groups: &[Vec<TextTest>],
+    worth: usize,
 ) -> Result<(u32, Found)> {
     let sql = "SELECT indexed_next FROM mailbox WHERE id = ?1 AND account = ?2";
     let below: Option<u32> = connection
@@ -99,10 +101,15 @@ fn find(
         .query_row(params![mailbox, account], |row| row.get(0))
         .optional()?;
     let below = below.unwrap_or(0);
+    let nothing = || Ok((0, vec![None; groups.len()]));
     if below <= 1 || !is_usable(connection)? {
-        return Ok((0, vec![None; groups.len()]));
+        return nothing();
     }
     let segments = segment::ready(connection, account)?;
+    // To ask a segment takes about as long as to read a message.
+    if worth < segments.len() {
+        return nothing();
+    }
     let found = groups
         .iter()
         .map(|group| find_group(connection, &segments, group));
