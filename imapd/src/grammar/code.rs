@@ -148,7 +148,12 @@ impl Code {
                     Some((done, all)) => (done.to_string(), all.to_string()),
                     None => ("NIL".to_owned(), "NIL".to_owned()),
                 };
-                words(&["INPROGRESS (\"", tag, "\" ", &done, " ", &all, ")"]);
+                // RFC 9585 §4: a tag that would end the code is not told.
+                let tag = match tag.contains(']') {
+                    true => "NIL".to_owned(),
+                    false => format!("\"{tag}\""),
+                };
+                words(&["INPROGRESS (", &tag, " ", &done, " ", &all, ")"]);
             }
             Self::OverQuota => words(&["OVERQUOTA"]),
             Self::PrivacyRequired => words(&["PRIVACYREQUIRED"]),

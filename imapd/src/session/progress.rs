@@ -114,6 +114,13 @@ mod tests {
             line(&progress, 1000),
             "* OK [INPROGRESS (\"A001\" 454 1000)] Still at it\r\n"
         );
+        let odd = Reporter {
+            tag: "a]".to_owned(),
+            offered: true,
+        };
+        let mut octets = Vec::new();
+        odd.response(&progress, 1000).encode(&mut octets);
+        assert!(octets.starts_with(b"* OK [INPROGRESS (NIL 454 1000)]"));
         progress.add(546);
         assert!(line(&progress, 1000).contains("999 1000"));
     }
