@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from . import case, delivery, growth, idle, imap, large, machine, many_mailboxes, pop3, postfix_dovecot, process, relay
-from .imap_client import ImapClient
+from .imap_client import ImapClient, Refused
 from .pennyblack import DOMAIN, KEY as OURS, PASSWORD, REPOSITORY, Pennyblack
 from .report import Results
 
@@ -53,7 +53,7 @@ def main():
     print(results.as_text())
     if options.json:
         options.json.write_text(results.as_json() + "\n", encoding="utf-8")
-    return 1 if results.differing() else 0
+    return 1 if results.differing() or results.failures else 0
 
 
 def _measure(servers, cases, plan, results):
@@ -85,7 +85,12 @@ def _log_in_once(server, accounts):
 def _run(each, server, turn, results):
     os.sync()  # what the one before left to be written is not this one's cost
     before = process.processor_seconds(server.roots().values())
-    values = each.run(server, turn)
+    try:
+        values = each.run(server, turn)
+    except (Refused, OSError, RuntimeError) as error:
+        # What else there is to measure may have taken an hour to prepare.
+        results.add_failure(each, server, error)
+        return _say(f"round {turn + 1}  {each.name:26} {server.key:11} FAILED: {error}")
     spent = process.processor_seconds(server.roots().values()) - before
     results.add(each, server, values, spent)
     shown = ", ".join(f"{figure.name} {values[figure.name]:,.1f} {figure.unit}" for figure in each.figures if figure.name in values)

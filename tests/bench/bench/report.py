@@ -27,6 +27,7 @@ class Results:
         self.values = {}
         self.memory = {}  # {server key: [(moment, {daemon: bytes})]}
         self.troubles = {}
+        self.failures = []
 
     def add(self, case, server, values, processor_seconds):
         """Takes the result of one run of a case."""
@@ -34,6 +35,12 @@ class Results:
             self.cases.append(case)
         for name, value in {**values, "cpu": processor_seconds}.items():
             self.values.setdefault((case.name, name), {}).setdefault(server.key, []).append(value)
+
+    def add_failure(self, case, server, error):
+        """A case could not be measured."""
+        if case not in self.cases:
+            self.cases.append(case)
+        self.failures.append(f"{case.name}: {server.name}: {error}")
 
     def add_memory(self, server, moment, resident):
         """Takes a look at the memory of a server's daemons."""
@@ -57,7 +64,7 @@ class Results:
                     "table": case.table, "case": case.name, "title": case.title, "figure": figure.name, "unit": figure.unit,
                     "median": medians, "values": by_server, "ratio": ratios, "goal": figure.goal,
                     "spread": {server: _spread(values) for server, values in by_server.items()},
-                    "cpu_seconds": {server: statistics.median(values) for server, values in self.values[case.name, "cpu"].items()},
+                    "cpu_seconds": {server: statistics.median(values) for server, values in self.values.get((case.name, "cpu"), {}).items()},
                 }
 
     def as_json(self):
@@ -66,13 +73,13 @@ class Results:
             "machine": self.machine, "versions": self.versions, "plan": vars(self.plan), "rows": list(self.rows()),
             "memory": {server: [{"moment": moment, "bytes": resident} for moment, resident in looks]
                        for server, looks in self.memory.items()},
-            "differing": self.differing(), "troubles": self.troubles,
+            "differing": self.differing(), "failures": self.failures, "troubles": self.troubles,
         }, indent=2)
 
     def as_text(self):
         """All of it, for people."""
         parts = [_facts(self.machine, self.versions), self._figures_table(), self._sizes_table(), self._memory_tables()]
-        parts += [f"! {line}" for line in self.differing()]
+        parts += [f"! {line}" for line in self.differing() + self.failures]
         parts += [f"! {server}: {line}" for server, lines in self.troubles.items() for line in lines]
         return "\n\n".join(part for part in parts if part)
 
