@@ -16,7 +16,8 @@ use crate::deadline::Deadline;
 use crate::framing::{Found, Framer};
 use crate::input::Input;
 use crate::limits::{
-    BODY_PROGRESS_OCTETS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX, STOP_LINGER_SECONDS_MAX,
+    BODY_PROGRESS_OCTETS, DEFLATE_IDLE_SECONDS, FAREWELL_SECONDS_MAX, LINE_SECONDS_MAX,
+    STOP_LINGER_SECONDS_MAX,
 };
 use crate::output::{Disconnected, Output};
 use crate::sasl::{Identity, revoked};
@@ -99,6 +100,8 @@ struct Link {
     patience: Patience,
     terms: Terms,
     tls: Option<TlsInfo>,
+    /// When an idle compressor gives its memory back.
+    quiet: Option<Deadline>,
     /// Who has logged in, and what is done when that holds no more; None as long as there is nobody.
     revoked: Option<(Identity, Watch)>,
 }
@@ -108,6 +111,7 @@ enum Event {
     Read(io::Result<usize>),
     Woken,
     Late,
+    Quiet,
     Revoked,
     Stop,
 }
@@ -121,6 +125,7 @@ impl Link {
             patience: Patience::new(),
             terms,
             tls: None,
+            quiet: None,
             revoked: None,
         }
     }
@@ -131,6 +136,8 @@ impl Link {
             match next {
                 Next::Continue => self.output.drain().await.map_err(|_| self.broken())?,
                 Next::StartTls => self.start_tls(session).await?,
+                Next::Compress => self.compress(true).await?,
+                Next::Uncompress => self.compress(false).await?,
                 Next::Close => return Err(End::Closed),
             }
             next = self.turn(session).await?;
@@ -160,6 +167,8 @@ impl Link {
 
     /// Waits for more input, having sent the replies if the client is waiting for them.
     async fn hear<S: Session>(&mut self, session: &mut S) -> Result<Next, End> {
+        // Much may be unpacked from one read, without waiting for anything: others get their turn in between.
+        tokio::task::consume_budget().await;
         if !self.output.is_empty() {
             let stream = self.output.stream().ok_or_else(no_stream)?;
             match self.input.read_now(stream).await {
@@ -174,6 +183,11 @@ impl Link {
                 let next = Box::pin(session.woken(&mut self.output)).await;
                 self.output.flush().await.map_err(|_| self.broken())?;
                 Ok(next)
+            }
+            Event::Quiet => {
+                self.quiet = None;
+                self.output.release_compressor();
+                Ok(Next::Continue)
             }
             Event::Late => Err(End::Farewell(self.patience.lost())),
             Event::Revoked => Err(End::Farewell(Farewell::Revoked)),
@@ -193,11 +207,13 @@ impl Link {
         self.patience
             .wait(stage, self.input.octets_read(), session.timeout());
         self.watch_login(session);
+        self.watch_compressor();
         let Link {
             input,
             output,
             patience,
             terms,
+            quiet,
             revoked,
             ..
         } = self;
@@ -209,6 +225,7 @@ impl Link {
             () = poll_fn(|cx| poll_revoked(revoked, cx)), if stage == Stage::Silence => Event::Revoked,
             () = terms.stop.requested(), if stage != Stage::Body => Event::Stop,
             () = poll_fn(|cx| patience.poll_lost(cx)) => Event::Late,
+            () = poll_fn(|cx| poll_passed(quiet, cx)) => Event::Quiet,
         })
     }
 
@@ -227,14 +244,35 @@ impl Link {
         };
     }
 
+    /// While a client is silent its compressor is a waste.
+    fn watch_compressor(&mut self) {
+        if self.output.holds_compressor() && self.quiet.is_none() {
+            self.quiet = Some(Deadline::after(Duration::from_secs(DEFLATE_IDLE_SECONDS)));
+        }
+    }
+
     fn heard(&mut self, read: io::Result<usize>) -> Result<Next, End> {
         match read {
             Ok(0) => Err(End::ClientClosed),
-            Ok(_) => Ok(Next::Continue),
+            Ok(_) => {
+                self.quiet = None;
+                Ok(Next::Continue)
+            }
             // A client that leaves without TLS's good-bye, or by a reset, has left.
             Err(error) if is_departure(&error) => Err(End::ClientClosed),
             Err(error) => Err(End::Broken(error)),
         }
+    }
+
+    /// From here on both sides compress what they send, or neither does.
+    async fn compress(&mut self, compressed: bool) -> Result<(), End> {
+        self.output.flush().await.map_err(|_| self.broken())?;
+        self.output.set_compressed(compressed);
+        match compressed {
+            true => self.input.compress(),
+            false => self.input.uncompress(),
+        }
+        Ok(())
     }
 
     /// RFC 3207 §5, RFC 9051 §11.1: nothing that came before the handshake may be taken for a command after it.
@@ -268,6 +306,8 @@ impl Link {
     /// The last words, and the close.
     async fn finish<S: Session>(&mut self, session: &mut S, end: &End) {
         let mut linger = !self.input.is_empty();
+        // What is read from here on is thrown away: it need not be unpacked, however much it would become.
+        self.input.uncompress();
         if let End::Farewell(why) = end {
             session.farewell(*why, &mut self.output);
             self.output
@@ -317,6 +357,13 @@ async fn close(stream: &mut Stream, input: &mut Input, linger: bool) -> io::Resu
         input.discard();
     }
     Ok(())
+}
+
+fn poll_passed(deadline: &mut Option<Deadline>, cx: &mut std::task::Context<'_>) -> Poll<()> {
+    match deadline {
+        Some(deadline) => deadline.poll_passed(cx),
+        None => Poll::Pending,
+    }
 }
 
 fn poll_revoked(
@@ -393,10 +440,7 @@ impl Patience {
     }
 
     fn poll_lost(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        match &mut self.deadline {
-            Some(deadline) => deadline.poll_passed(cx),
-            None => Poll::Pending,
-        }
+        poll_passed(&mut self.deadline, cx)
     }
 
     /// What to tell the client.

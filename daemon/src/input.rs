@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
+use crate::deflate::Inflater;
 use crate::limits::{READ_OCTETS_MAX, READ_OCTETS_MIN};
 use crate::wire::Stream;
 
@@ -16,7 +17,9 @@ pub(crate) struct Input {
     start: usize,
     /// How much the next read may bring.
     room: usize,
-    /// Octets read in all, after decryption.
+    /// Unpacks what is read, if the client compresses it.
+    inflater: Option<Box<Inflater>>,
+    /// Octets read in all, after decryption and unpacking.
     read: u64,
 }
 
@@ -26,6 +29,7 @@ impl Input {
             buffer: Vec::new(),
             start: 0,
             room: READ_OCTETS_MIN,
+            inflater: None,
             read: 0,
         }
     }
@@ -50,6 +54,21 @@ impl Input {
         }
     }
 
+    /// What comes next is compressed. What has been read already came from a client that did not wait, and is taken for
+    /// compressed, too.
+    pub(crate) fn compress(&mut self) {
+        let raw = self.buffer.split_off(self.start);
+        self.discard();
+        self.inflater = Some(Box::new(Inflater::new(raw)));
+    }
+
+    /// What comes next is not compressed any more.
+    pub(crate) fn uncompress(&mut self) {
+        if let Some(inflater) = self.inflater.take() {
+            self.buffer.extend(inflater.into_raw());
+        }
+    }
+
     /// Forgets everything; tells how much that was.
     pub(crate) fn discard(&mut self) -> usize {
         let octets = self.unread().len();
@@ -68,7 +87,10 @@ impl Input {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        let filled = stream.poll_fill(cx, &mut self.buffer, self.room);
+        let filled = match &mut self.inflater {
+            Some(inflater) => inflater.poll_fill(stream, cx, &mut self.buffer, self.room),
+            None => stream.poll_fill(cx, &mut self.buffer, self.room),
+        };
         match &filled {
             Poll::Ready(Ok(octets)) => {
                 self.read += *octets as u64;

@@ -9,6 +9,7 @@ mod admission;
 pub mod config;
 pub mod credential;
 mod deadline;
+mod deflate;
 pub mod dial;
 pub mod drive;
 pub mod framing;

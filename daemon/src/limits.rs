@@ -13,6 +13,10 @@ pub const READ_OCTETS_MIN: usize = 16 * 1024;
 pub const READ_OCTETS_MAX: usize = 64 * 1024;
 /// Replies gather up to this many octets before they are sent although the client still has input waiting.
 pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
+/// How hard replies are compressed where the client wants that: mail compresses almost as well at the least effort (RFC 4978 §4).
+pub const DEFLATE_LEVEL: u32 = 1;
+/// A compressor that has had nothing to do for this time gives its memory back.
+pub const DEFLATE_IDLE_SECONDS: u64 = 10;
 /// The farewell must be taken by the client within this time.
 pub const FAREWELL_SECONDS_MAX: u64 = 5;
 /// How long a stopping daemon waits for a client to close its side, after the farewell was sent.

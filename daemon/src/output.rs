@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
+use crate::deflate::Deflater;
 use crate::limits::OUTPUT_OCTETS_MAX;
 use crate::wire::Stream;
 
@@ -28,6 +29,7 @@ pub struct Output {
     buffer: Vec<u8>,
     /// None in a test without a socket, and for a moment while TLS starts.
     stream: Option<Stream>,
+    deflater: Option<Deflater>,
     write_timeout: Duration,
     failure: Option<io::Error>,
     written: u64,
@@ -39,6 +41,7 @@ impl Output {
         Output {
             buffer: Vec::new(),
             stream: Some(stream),
+            deflater: None,
             write_timeout,
             failure: None,
             written: 0,
@@ -50,6 +53,7 @@ impl Output {
         Output {
             buffer: Vec::new(),
             stream: None,
+            deflater: None,
             write_timeout: Duration::ZERO,
             failure: None,
             written: 0,
@@ -106,8 +110,16 @@ impl Output {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let mut squeezed = Vec::new();
         let write = async {
-            stream.write_all(&self.buffer).await?;
+            let octets = match &mut self.deflater {
+                Some(deflater) => {
+                    deflater.squeeze(&self.buffer, &mut squeezed)?;
+                    &squeezed
+                }
+                None => &self.buffer,
+            };
+            stream.write_all(octets).await?;
             stream.flush().await
         };
         let result = match timeout(self.write_timeout, write).await {
@@ -137,7 +149,24 @@ impl Output {
         }
     }
 
-    /// Octets sent so far, before encryption.
+    /// Begins, or ends, to compress what is put from now on.
+    pub(crate) fn set_compressed(&mut self, compressed: bool) {
+        self.deflater = compressed.then(Deflater::default);
+    }
+
+    /// Whether a compressor waits for work.
+    pub(crate) fn holds_compressor(&self) -> bool {
+        self.deflater.as_ref().is_some_and(Deflater::holds_memory)
+    }
+
+    /// Gives the memory of the compressor back, while the client is silent for long.
+    pub(crate) fn release_compressor(&mut self) {
+        if let Some(deflater) = &mut self.deflater {
+            deflater.release();
+        }
+    }
+
+    /// Octets sent so far, before compression and encryption.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }

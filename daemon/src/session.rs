@@ -95,6 +95,10 @@ pub enum Next {
     /// Send what is in the output, forget all that has been read, and start the TLS handshake. Only where
     /// [`crate::service::Connection::starttls_offered`] says so; without TLS the loop closes the connection.
     StartTls,
+    /// Send what is in the output; from then on both sides compress what they send (RFC 4978).
+    Compress,
+    /// Send what is in the output; from then on neither side compresses any more (RFC 8437 §2).
+    Uncompress,
     /// Send what is in the output and close.
     Close,
 }

@@ -5,6 +5,7 @@
 
 use crate::chat::Protocol;
 use crate::tls::trusting_client;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 /// A connection to the server under test.
 pub struct Link {
     stream: Stream,
+    /// Both sides compress what they send.
+    deflate: Option<(Compress, Decompress)>,
     /// Received; what lies before `start` was given away.
     input: Vec<u8>,
     start: usize,
@@ -54,6 +57,7 @@ impl Link {
         stream.set_write_timeout(Some(Duration::from_secs(CONNECT_SECONDS_MAX)))?;
         Ok(Link {
             stream: Stream::Plain(stream),
+            deflate: None,
             input: Vec::new(),
             start: 0,
             protocol,
@@ -83,6 +87,7 @@ impl Link {
         let stream = Stream::Tls(Box::new(StreamOwned::new(tls, socket)));
         Ok(Link {
             stream,
+            deflate: None,
             input: Vec::new(),
             start: 0,
             protocol: self.protocol,
@@ -107,6 +112,14 @@ impl Link {
 
     /// Sends all of `bytes`.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut squeezed = Vec::with_capacity(bytes.len() + bytes.len() / 100 + 1024);
+        let bytes = match &mut self.deflate {
+            Some((compress, _)) => {
+                compress.compress_vec(bytes, &mut squeezed, FlushCompress::Sync)?;
+                &squeezed[..]
+            }
+            None => bytes,
+        };
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(bytes),
             Stream::Tls(stream) => {
@@ -114,6 +127,20 @@ impl Link {
                 stream.flush()
             }
         }
+    }
+
+    /// Begins, or ends, to compress (RFC 4978). What was received before and not read is an error.
+    pub fn set_compressed(&mut self, compressed: bool) -> Result<(), String> {
+        if !self.waiting().is_empty() {
+            return Err("the server said more before the compression changed".to_owned());
+        }
+        self.deflate = compressed.then(|| {
+            (
+                Compress::new(Compression::fast(), false),
+                Decompress::new(false),
+            )
+        });
+        Ok(())
     }
 
     /// Tells the server that nothing more will be sent, and goes on reading.
@@ -218,10 +245,7 @@ impl Link {
         };
         match read {
             Ok(0) => Err(ReadError::Eof),
-            Ok(count) => {
-                self.input.extend_from_slice(&buffer[..count]);
-                Ok(())
-            }
+            Ok(count) => self.unpack(&buffer[..count]).map_err(ReadError::Broken),
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => Ok(()),
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => Err(ReadError::Timeout),
@@ -229,6 +253,28 @@ impl Link {
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => Err(ReadError::Eof),
                 _ => Err(ReadError::Broken(error)),
             },
+        }
+    }
+}
+
+impl Link {
+    /// Takes what was received, uncompressed if it comes compressed.
+    fn unpack(&mut self, mut received: &[u8]) -> io::Result<()> {
+        let Some((_, decompress)) = &mut self.deflate else {
+            self.input.extend_from_slice(received);
+            return Ok(());
+        };
+        loop {
+            let (before_in, before_out) = (decompress.total_in(), decompress.total_out());
+            self.input.reserve(65536);
+            decompress.decompress_vec(received, &mut self.input, FlushDecompress::None)?;
+            received = &received[(decompress.total_in() - before_in) as usize..];
+            if received.is_empty() && self.input.len() < self.input.capacity() {
+                return Ok(());
+            }
+            if (before_in, before_out) == (decompress.total_in(), decompress.total_out()) {
+                return Err(io::Error::other("what the server sends is not compressed"));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use daemon::session::{Next, Output};
 
 use crate::grammar::code::Code;
 use crate::grammar::response::Response;
-use crate::session::dispatch::{Done, Outcome};
+use crate::session::dispatch::{After, Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::state::{State, User};
 use crate::session::{ImapSession, Mode, capability};
@@ -79,11 +79,17 @@ impl ImapSession {
 
     /// UNAUTHENTICATE (RFC 8437): the connection is as before login, for another user.
     pub(crate) fn unauthenticate(&mut self) -> Done {
+        let compressed = self.compressed;
         self.forget_login();
-        Done::code(
+        let mut done = Done::code(
             Code::Capability(self.capabilities()),
             "Logged out of the account",
-        )
+        );
+        // RFC 8437 §2: compression ends with the login under which it began.
+        if compressed {
+            done.after = After::Uncompress;
+        }
+        done
     }
 
     async fn logged_in(&mut self, identity: Identity) -> Outcome {

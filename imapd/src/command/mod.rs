@@ -6,6 +6,7 @@ pub mod authenticate;
 mod capability;
 mod catenate;
 mod close;
+mod compress;
 mod copy;
 mod enable;
 mod expunge;

@@ -32,6 +32,8 @@ pub enum Code {
     ClientBug,
     /// CLOSED (RFC 7162 §3.2.11)
     Closed,
+    /// COMPRESSIONACTIVE (RFC 4978 §3)
+    CompressionActive,
     /// CONTACTADMIN
     ContactAdmin,
     /// COPYUID (RFC 4315 §3)
@@ -132,6 +134,7 @@ impl Code {
             Self::Capability(list) => words(&["CAPABILITY ", list]),
             Self::ClientBug => words(&["CLIENTBUG"]),
             Self::Closed => words(&["CLOSED"]),
+            Self::CompressionActive => words(&["COMPRESSIONACTIVE"]),
             Self::ContactAdmin => words(&["CONTACTADMIN"]),
             Self::ExpungeIssued => words(&["EXPUNGEISSUED"]),
             Self::HasChildren => words(&["HASCHILDREN"]),

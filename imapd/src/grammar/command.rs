@@ -111,6 +111,8 @@ pub enum Command {
     Namespace,
     /// IDLE (RFC 2177)
     Idle,
+    /// COMPRESS DEFLATE (RFC 4978)
+    Compress,
     /// CHECK
     Check,
     /// CLOSE
@@ -191,6 +193,7 @@ impl Command {
             Verb::Authenticate => parse_authenticate(cursor),
             Verb::Login => parse_login(cursor),
             Verb::Id => parse_id(cursor).map(Self::Id),
+            Verb::Compress => parse_compress(cursor),
             Verb::Enable => parse_enable(cursor).map(Self::Enable),
             Verb::List => List::parse(cursor).map(Self::List),
             Verb::Lsub => parse_lsub(cursor),
@@ -301,6 +304,14 @@ fn parse_authenticate(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         None
     };
     Ok(Command::Authenticate { mechanism, initial })
+}
+
+/// There is one algorithm (RFC 4978 §5).
+fn parse_compress(cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    match cursor.eat_word("DEFLATE") {
+        true => Ok(Command::Compress),
+        false => Err(Malformed::Expected("DEFLATE")),
+    }
 }
 
 fn parse_login(cursor: &mut Cursor<'_>) -> Parsed<Command> {

@@ -61,6 +61,7 @@ verbs! {
     Copy = "COPY",
     Move = "MOVE",
     Replace = "REPLACE",
+    Compress = "COMPRESS",
     UidExpunge = "UID EXPUNGE",
     UidSearch = "UID SEARCH",
     UidSort = "UID SORT",

@@ -52,6 +52,7 @@ const WHOLE: &[Capability] = &[
     Capability::ObjectId,
     Capability::SaveDate,
     Capability::Preview,
+    Capability::Compress,
     Capability::UidOnly,
     Capability::Unauthenticate,
 ];

@@ -34,6 +34,10 @@ pub enum After {
     Next,
     /// The TLS handshake.
     StartTls,
+    /// Compression, from the next octet on (RFC 4978 §3).
+    Compress,
+    /// No compression any more (RFC 8437 §2).
+    Uncompress,
     /// The end.
     Close,
     /// No tagged response yet: the session waits for more (SASL, IDLE).
@@ -192,6 +196,7 @@ impl ImapSession {
             Command::Status { mailbox, items } => self.status(&mailbox, &items, out).await,
             Command::Namespace => self.namespace(out),
             Command::Idle => self.idle(tag, out),
+            Command::Compress => self.compress(),
             Command::Check => Ok(Done::text("CHECK completed")),
             Command::Close => self.close().await,
             Command::Unselect => self.unselect(),
@@ -281,6 +286,8 @@ impl ImapSession {
                 match done.after {
                     After::Next | After::Unfinished => Next::Continue,
                     After::StartTls => Next::StartTls,
+                    After::Compress => Next::Compress,
+                    After::Uncompress => Next::Uncompress,
                     After::Close => Next::Close,
                 }
             }

@@ -103,6 +103,8 @@ pub struct ImapSession {
     pub(crate) offered: Capabilities,
     /// What the client has enabled.
     pub(crate) enabled: Enabled,
+    /// Both sides compress what they send (RFC 4978).
+    pub(crate) compressed: bool,
     failures_in_a_row: u32,
     commands: u64,
     pub(crate) fetched: u64,
@@ -122,6 +124,7 @@ impl ImapSession {
             intake: Intake::default(),
             refusal: None,
             enabled: Enabled::default(),
+            compressed: false,
             failures_in_a_row: 0,
             commands: 0,
             fetched: 0,

@@ -26,6 +26,9 @@ pub enum Reject {
     /// STARTTLS where there is none.
     #[error("STARTTLS not offered")]
     NoStartTls,
+    /// The connection is compressed already (RFC 4978 §3).
+    #[error("compression is active")]
+    CompressionActive,
     /// Login failed.
     #[error("login failed: {0}")]
     Login(Failure),
@@ -118,6 +121,11 @@ impl Reject {
             Self::Malformed(Malformed::Expected(what)) => bad(&format!("Expected {what}")),
             Self::WrongState(text) => bad(text),
             Self::PrivacyRequired => no(Code::PrivacyRequired, "Start TLS before you log in"),
+            Self::CompressionActive => Refusal {
+                condition: Condition::Bad,
+                code: Some(Code::CompressionActive),
+                text: "DEFLATE is active already".to_owned(),
+            },
             Self::NoStartTls => bad("STARTTLS is not available here"),
             Self::Login(failure) => login(*failure),
             Self::NoSuchNumber => bad("No message has such a sequence number"),

@@ -124,6 +124,7 @@ pub fn facts(verb: Verb) -> Facts {
         }
         Verb::List | Verb::Lsub | Verb::Append => MAILBOXES,
         Verb::Namespace => MAILBOXES.of(Capability::Namespace),
+        Verb::Compress => MAILBOXES.of(Capability::Compress),
         Verb::Status => Facts {
             asks: true,
             ..MAILBOXES

@@ -236,6 +236,8 @@ fn action(text: &str, block: &Block<'_>) -> Result<Action, Reason> {
         }),
         ["starttls"] => Ok(Action::StartTls),
         ["tls"] => Ok(Action::Handshake),
+        ["compress"] => Ok(Action::Compress),
+        ["uncompress"] => Ok(Action::Uncompress),
         ["eof"] => Ok(Action::Eof),
         ["close"] => Ok(Action::Close),
         ["expect", "nothing", time] => duration(time).map(Action::Nothing).map_err(at),

@@ -128,6 +128,8 @@ impl Player<'_> {
             Action::Login { user, password } => self.login(connection, user, password),
             Action::StartTls => self.start_tls(connection),
             Action::Handshake => self.handshake(connection),
+            Action::Compress => self.compress(connection),
+            Action::Uncompress => self.link(connection)?.set_compressed(false),
             Action::Expect(expectation) => self.expect(connection, expectation),
             Action::Nothing(time) => self.expect_nothing(connection, *time),
             Action::Eof => self.expect_eof(connection),
@@ -235,6 +237,12 @@ impl Player<'_> {
             }
         }
         self.handshake(connection)
+    }
+
+    fn compress(&mut self, connection: &str) -> Result<(), Reason> {
+        self.say(connection, "compress COMPRESS DEFLATE")?;
+        self.completed(connection, "compress OK")?;
+        self.link(connection)?.set_compressed(true)
     }
 
     fn login(&mut self, connection: &str, user: &str, password: &str) -> Result<(), Reason> {

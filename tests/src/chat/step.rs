@@ -71,6 +71,10 @@ pub enum Action {
     StartTls,
     /// Does the handshake.
     Handshake,
+    /// Asks for compression, and begins it.
+    Compress,
+    /// Compression has ended on both sides.
+    Uncompress,
     /// Sends these bytes.
     Send(Template),
     /// Sends these bytes as the lines of a message: dots stuffed, and the final dot added.
