@@ -227,7 +227,8 @@ impl MultiSearch {
 /// Reads the name of a charset, which must be one of ours.
 pub fn parse_charset(cursor: &mut Cursor<'_>) -> Parsed<()> {
     let charset = cursor.text("a charset")?;
-    let known = ["US-ASCII", "UTF-8"];
+    // "UTF8" is no registered name, and sent all the same.
+    let known = ["US-ASCII", "UTF-8", "UTF8"];
     if known
         .iter()
         .any(|known| known.eq_ignore_ascii_case(&charset))
