@@ -70,7 +70,12 @@ impl ImapSession {
     ) -> Outcome {
         let options = (returns, self.learn_modseq(&search.key, out));
         let selected = self.state.selected().map(|selected| selected.view.mailbox);
-        let searched = self.searched(sources, selected).await?;
+        let mut searched = self.searched(sources, selected).await?;
+        let others = selected.filter(|id| searched.iter().all(|info| info.id != *id));
+        if others.is_some() && sources.contains(&Source::Selected) {
+            // It is somebody else's, and was opened with his leave.
+            searched.push(self.selected_info().await?);
+        }
         let updates = Some(selected).filter(|_| returns.update).flatten();
         for info in &searched {
             if Some(info.id) == selected {
@@ -80,18 +85,23 @@ impl ImapSession {
             }
             out.drain().await?;
         }
-        if let Some(mailbox) = updates.filter(|id| searched.iter().all(|info| info.id != *id)) {
+        if updates.is_some_and(|id| searched.iter().all(|info| info.id != id)) {
             // RFC 7377 §2.2: UPDATE is about the selected mailbox, whichever are searched.
             let silent = ReturnOptions {
                 update: true,
                 ..ReturnOptions::default()
             };
-            let account = self.user()?.account;
-            let info = self.store().mailbox_by_id(account, mailbox).await?;
+            let info = self.selected_info().await?;
             self.search_own(tag, &info, search, (silent, false), out)
                 .await?;
         }
         Ok(Done::text("ESEARCH completed"))
+    }
+
+    async fn selected_info(&mut self) -> Result<MailboxInfo, Reject> {
+        let store = self.store();
+        let view = &self.selected()?.view;
+        Ok(store.mailbox_by_id(view.account, view.mailbox).await?)
     }
 
     /// The mailboxes that the sources mean, each once. The user's own are the only ones that he sees.

@@ -368,7 +368,7 @@ impl<'m> Forest<'m> {
         let mut threads = Threads::default();
         let mut places = vec![NONE; self.messages.len()];
         // Children before their parents: the order in which nodes are met from the top, backwards.
-        for node in self.from_the_top().into_iter().rev() {
+        for node in self.downwards().into_iter().rev() {
             let children = self.children.get(node as usize).into_iter().flatten();
             let children = children.map(|&child| at(&places, child)).collect();
             let number = self.message(node).map(|message| message.number);
@@ -388,7 +388,7 @@ impl<'m> Forest<'m> {
         threads
     }
 
-    fn from_the_top(&self) -> Vec<u32> {
+    fn downwards(&self) -> Vec<u32> {
         let mut met = Vec::with_capacity(self.messages.len());
         for root in self.roots.iter().flatten() {
             match root {
