@@ -443,6 +443,7 @@ fn numbers(set: &str) -> Vec<u32> {
 /// Deletes the first message by POP3.
 fn delete_by_pop3(address: SocketAddr) {
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
+    stream.read_line(&mut String::new()).unwrap();
     let mut ask = |line: &str| {
         stream
             .get_mut()
@@ -504,10 +505,13 @@ fn converse(server: &Server, quiet: &Mutex<()>, seed: u64) {
         if step % STEPS_BETWEEN_CHECKS == 0 {
             let _silence = quiet.lock().unwrap_or_else(PoisonError::into_inner);
             let known: Vec<_> = clients.iter_mut().map(Client::verify).collect();
-            assert!(
-                known.iter().all(|uids| *uids == known[0]),
-                "seed {seed}: sessions differ"
-            );
+            for (client, uids) in clients.iter().zip(&known) {
+                let same = *uids == known[0];
+                client.check(
+                    same,
+                    &format!("seed {seed}: not {:?}, but {uids:?}", known[0]),
+                );
+            }
         }
     }
 }

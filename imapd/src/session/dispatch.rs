@@ -107,7 +107,7 @@ impl ImapSession {
         // What is not told before is not taken in before either, unless the command changes flags: FETCH must not
         // answer with numbers of which the client has not heard.
         if facts.tells_first || facts.writes {
-            self.catch_up_unless_left(facts, facts.asks).await?;
+            self.catch_up_for(facts, facts.asks).await?;
         }
         if facts.tells_first {
             let tells = facts.tells.without_expunge();
@@ -115,17 +115,18 @@ impl ImapSession {
         }
         let outcome = self.perform(&request.tag, command, out).await;
         if !matches!(outcome, Err(Reject::Disconnected)) {
-            self.catch_up_unless_left(facts, false).await?;
+            self.catch_up_for(facts, false).await?;
             self.tell(facts, out).await?;
         }
         outcome
     }
 
-    /// A command that only leaves the selected mailbox does not care whether it is still there.
-    async fn catch_up_unless_left(&mut self, facts: Facts, ask: bool) -> Result<(), Reject> {
-        match self.catch_up(ask).await {
-            Err(Reject::MailboxRemoved) if facts.tells == Tells::Nothing => Ok(()),
-            other => other,
+    /// A command that begins or ends a view tells nothing of it, so that nothing is taken in either: the next command
+    /// would answer with messages of which the client has not heard. Nor does it care whether the mailbox is still there.
+    async fn catch_up_for(&mut self, facts: Facts, ask: bool) -> Result<(), Reject> {
+        match facts.tells {
+            Tells::Nothing => Ok(()),
+            Tells::AllButExpunge | Tells::All => self.catch_up(ask).await,
         }
     }
 
