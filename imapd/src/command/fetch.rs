@@ -1,11 +1,14 @@
 //! FETCH (RFC 3501 §6.4.5; RFC 7162 §3.1.4). The work is in [`crate::fetch`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use daemon::session::Output;
 use store::{FlagChange, FlagOperation, Flags, Uid};
+use tokio::task::JoinHandle;
 
-use crate::fetch::batch::{Batches, Message};
+use crate::fetch::batch::Batches;
+use crate::fetch::load::{Loaded, Loader, Message};
 use crate::fetch::plan::Plan;
 use crate::fetch::read::Reader;
 use crate::grammar::fetch::Fetch;
@@ -51,22 +54,16 @@ impl ImapSession {
             let expunged = reader.expunged_since(since).await?;
             tell_vanished(true, &view.vanished_before(&expunged, Some(set), 0), out);
         }
+        let plan = Arc::new(plan);
         let mut batches = Batches {
-            reader,
-            plan: &plan,
+            loader: Loader { reader, plan },
             enabled,
             line: FetchLine::default(),
             gone: 0,
             unknown_encoding: false,
         };
-        let mut fetched = 0;
-        let mut positions = positions.into_iter().flatten().peekable();
-        while positions.peek().is_some() {
-            let batch = positions.by_ref().take(FETCH_BATCH).collect();
-            let messages = prepare(&batches, view, batch).await?;
-            fetched += messages.len() as u64;
-            batches.answer(messages, view, out).await?;
-        }
+        let positions = positions.into_iter().flatten();
+        let fetched = answer_all(&mut batches, positions, view, out).await?;
         let (gone, unknown_encoding) = (batches.gone, batches.unknown_encoding);
         self.fetched += fetched;
         // RFC 3501 §6.4.8: a UID that does not exist is no error; nor is a message that `$` has lost (RFC 5182 §2.1).
@@ -102,20 +99,67 @@ fn windowed(
         .collect()
 }
 
+/// Answers for the messages at these positions, batch after batch; gives how many they were. Each batch is read while the one before it is
+/// written, unless reading it makes it seen: what the client may never get must not be.
+async fn answer_all(
+    batches: &mut Batches,
+    mut positions: impl Iterator<Item = usize>,
+    view: &mut View,
+    out: &mut Output,
+) -> Result<u64, Reject> {
+    let loader = batches.loader.clone();
+    let reads_ahead = !loader.plan.sets_seen;
+    let mut fetched = 0;
+    let mut ahead = None;
+    loop {
+        let batch = match ahead.take() {
+            Some(reading) => arrived(reading).await?,
+            None => match next_batch(&loader, &mut positions, view).await? {
+                Some(messages) => loader.clone().load(messages).await?,
+                None => return Ok(fetched),
+            },
+        };
+        if reads_ahead && let Some(messages) = next_batch(&loader, &mut positions, view).await? {
+            ahead = Some(tokio::spawn(loader.clone().load(messages)));
+        }
+        fetched += batch.messages_asked() as u64;
+        batches.answer(batch, view, out).await?;
+    }
+}
+
+async fn arrived(reading: JoinHandle<Result<Loaded, Reject>>) -> Result<Loaded, Reject> {
+    let ended_early =
+        |error| store::Error::Unavailable(format!("reading ahead ended early: {error}"));
+    reading.await.map_err(ended_early)?
+}
+
+/// The messages of the next batch; none if all positions have been taken.
+async fn next_batch(
+    loader: &Loader,
+    positions: &mut impl Iterator<Item = usize>,
+    view: &mut View,
+) -> Result<Option<Vec<Message>>, Reject> {
+    let batch: Vec<usize> = positions.take(FETCH_BATCH).collect();
+    if batch.is_empty() {
+        return Ok(None);
+    }
+    prepare(loader, view, batch).await.map(Some)
+}
+
 /// Leaves out what has not changed since, and sets \Seen on the rest where the plan does: in this order, because setting
 /// it is a change.
 async fn prepare(
-    batches: &Batches<'_>,
+    loader: &Loader,
     view: &mut View,
     mut positions: Vec<usize>,
 ) -> Result<Vec<Message>, Reject> {
-    let plan = batches.plan;
+    let plan = &loader.plan;
     if let Some(since) = plan.changed_since {
         let changed = |row: Row| row.modseq > since;
         positions.retain(|&position| view.rows().at(position).is_some_and(changed));
     }
     if plan.sets_seen && !view.read_only {
-        mark_seen(&batches.reader, view, &positions).await?;
+        mark_seen(&loader.reader, view, &positions).await?;
     }
     let rows = positions
         .into_iter()

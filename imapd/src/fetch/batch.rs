@@ -1,85 +1,31 @@
-//! Answers FETCH for a batch of messages: loads what the plan needs, then writes the responses.
+//! Answers FETCH for a batch of messages: writes the responses from what `load` has read.
 //!
-//! Small sections of many messages are read together; a large one is read in pieces while it is written (`stream`), so
+//! A large section is read in pieces while it is written (`stream`), so
 //! that memory does not depend on the size of a message. Messages that are no more are left out, a section of one that
 //! vanishes while its response is written is NIL (RFC 2180 §4.1), and both are counted.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use daemon::session::Output;
-use store::mime::EncodedIndex;
-use store::{Entry, READ_OCTETS_MAX, ThreadId, Uid};
+use store::Uid;
 
 use super::fields;
-use super::plan::Plan;
-use super::read::{Reader, Wanted};
-use super::section::{Located, apply, locate_item};
+use super::load::{Loaded, Loader, Message, Octets, read_ahead};
+use super::section::{Located, apply};
 use super::stream::{Fields, Stream};
 use crate::grammar::date::DateAndTime;
 use crate::grammar::fetch::{Item, SectionItem, SectionText};
 use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::structure;
-use crate::limits::BODY_CHUNK_OCTETS;
 use crate::session::Enabled;
 use crate::session::reject::Reject;
-use crate::view::{Row, View};
-
-/// One message to be answered.
-#[derive(Debug)]
-pub struct Message {
-    /// Its sequence number.
-    pub number: u32,
-    /// Its state.
-    pub row: Row,
-    uid: Uid,
-    entry: Option<Entry>,
-    index: Option<EncodedIndex>,
-    thread: Option<ThreadId>,
-    /// For each item that is octets of the message, in order.
-    located: Vec<Located>,
-}
-
-impl Message {
-    /// A message of the view.
-    pub fn new(position: usize, row: Row) -> Option<Self> {
-        let number = u32::try_from(position + 1).ok()?;
-        Some(Self {
-            number,
-            row,
-            uid: Uid::new(row.uid)?,
-            entry: None,
-            index: None,
-            thread: None,
-            located: Vec::new(),
-        })
-    }
-
-    /// What has to be read of it before it is written; large sections are read while they are written.
-    fn wanted(&self) -> impl Iterator<Item = Wanted> + '_ {
-        self.located
-            .iter()
-            .filter_map(|located| Some((self.uid, read_ahead(located)?)))
-    }
-}
-
-/// The octets of a section that are read before it is written.
-pub(super) fn read_ahead(located: &Located) -> Option<Range<u64>> {
-    let (range, octets_max) = match located {
-        Located::Fields(range) => (range, READ_OCTETS_MAX),
-        Located::Octets(range) => (range, BODY_CHUNK_OCTETS),
-        Located::Encoded(part) => (&part.range, BODY_CHUNK_OCTETS),
-        Located::Nowhere | Located::UnknownEncoding => return None,
-    };
-    (!range.is_empty() && range.end - range.start <= octets_max).then(|| range.clone())
-}
+use crate::view::View;
 
 /// Answers one FETCH, batch after batch.
-pub struct Batches<'a> {
-    /// From where.
-    pub reader: Reader,
-    /// What.
-    pub plan: &'a Plan,
+pub struct Batches {
+    /// From where, and what.
+    pub loader: Loader,
     /// What the client has enabled: how flags that are told unasked are told.
     pub enabled: Enabled,
     /// The response being written.
@@ -90,111 +36,50 @@ pub struct Batches<'a> {
     pub unknown_encoding: bool,
 }
 
-impl Batches<'_> {
-    /// Answers for these messages.
+impl Batches {
+    /// Answers for the messages of a batch.
     pub async fn answer(
         &mut self,
-        messages: Vec<Message>,
+        batch: Loaded,
         view: &mut View,
         out: &mut Output,
     ) -> Result<(), Reject> {
-        let asked = messages.len();
+        let Loaded {
+            asked,
+            mut part,
+            mut octets,
+            mut rest,
+        } = batch;
         let mut answered = 0;
-        let mut rest = self.load_entries(messages).await?;
-        self.load_threads(&mut rest).await?;
-        while !rest.is_empty() {
-            let part = self.load_indexes(&mut rest).await?;
+        loop {
             answered += part.len();
-            self.write_all(&part, view, out).await?;
+            self.write_all(&part, octets, view, out).await?;
+            if rest.is_empty() {
+                break;
+            }
+            (part, octets) = self.loader.load_part(&mut rest).await?;
         }
         self.gone += asked - answered;
         Ok(())
     }
 
-    async fn load_entries(&self, mut messages: Vec<Message>) -> Result<Vec<Message>, Reject> {
-        if !self.plan.needs_entry {
-            return Ok(messages);
-        }
-        let Reader {
-            store,
-            account,
-            mailbox,
-        } = &self.reader;
-        let entries = store.entries(*account, *mailbox, &uids(&messages)).await?;
-        let mut entries = entries.into_iter().peekable();
-        for message in &mut messages {
-            message.entry = entries.next_if(|entry| entry.uid == message.uid);
-        }
-        messages.retain(|message| message.entry.is_some());
-        Ok(messages)
-    }
-
-    async fn load_threads(&self, messages: &mut [Message]) -> Result<(), Reject> {
-        if !self.plan.needs_threads {
-            return Ok(());
-        }
-        let Reader {
-            store,
-            account,
-            mailbox,
-        } = &self.reader;
-        let threads = store.threads(*account, *mailbox, &uids(messages)).await?;
-        let mut threads = threads.into_iter().peekable();
-        for message in messages {
-            let found = threads.next_if(|(uid, _)| *uid == message.uid);
-            message.thread = found.map(|(_, thread)| thread);
-        }
-        Ok(())
-    }
-
-    /// Takes the first messages off, as many as have indexes that may be in memory together, and gives those that are
-    /// still there.
-    async fn load_indexes(&self, messages: &mut Vec<Message>) -> Result<Vec<Message>, Reject> {
-        if !self.plan.needs_index {
-            return Ok(std::mem::take(messages));
-        }
-        let Reader {
-            store,
-            account,
-            mailbox,
-        } = &self.reader;
-        let indexes = store.indexes(*account, *mailbox, &uids(messages)).await?;
-        let mut part: Vec<Message> = messages.drain(..indexes.settled).collect();
-        let mut indexes = indexes.found.into_iter().peekable();
-        for message in &mut part {
-            let found = indexes.next_if(|(uid, _)| *uid == message.uid);
-            message.index = found.map(|(_, index)| index);
-            message.located = self.locate(message.index.as_ref())?;
-        }
-        part.retain(|message| message.index.is_some());
-        Ok(part)
-    }
-
+    /// Writes messages, for the first of which the octets are there.
     async fn write_all(
         &mut self,
         mut messages: &[Message],
+        mut ready: Octets,
         view: &mut View,
         out: &mut Output,
     ) -> Result<(), Reject> {
         while !messages.is_empty() {
-            let (group, wanted) = next_group(messages);
-            let octets = self.reader.read_all(&wanted).await?;
-            let mut octets = octets.into_iter();
-            for message in messages.iter().take(group) {
+            let mut octets = ready.octets.into_iter();
+            for message in messages.iter().take(ready.messages) {
                 self.write(message, &mut octets, view, out).await?;
             }
-            messages = messages.get(group..).unwrap_or_default();
+            messages = messages.get(ready.messages..).unwrap_or_default();
+            ready = self.loader.load_octets(messages).await?;
         }
         Ok(())
-    }
-
-    fn locate(&self, index: Option<&EncodedIndex>) -> Result<Vec<Located>, Reject> {
-        let mut items = self.plan.located().peekable();
-        let (Some(index), Some(_)) = (index, items.peek()) else {
-            return Ok(Vec::new());
-        };
-        let index = index.decode()?;
-        Ok(items.map(|item| locate_item(&index, item)).collect())
     }
 
     async fn write(
@@ -209,9 +94,10 @@ impl Batches<'_> {
         } else {
             self.line.begin(message.number);
         }
+        let plan = Arc::clone(&self.loader.plan);
         let mut located = message.located.iter();
         let (mut flags_told, mut whole) = (false, true);
-        for item in &self.plan.items {
+        for item in &plan.items {
             flags_told |= *item == Item::Flags;
             if !item.is_located() {
                 self.simple_item(item, message, view)?;
@@ -242,11 +128,11 @@ impl Batches<'_> {
     /// Fetching, or someone else, has changed the flags: the client learns it here (RFC 3501 §6.4.5, \Seen).
     fn unasked_flags(&mut self, message: &Message, view: &View) {
         let row = &message.row;
-        if self.enabled.tells_uid() && !self.plan.items.contains(&Item::Uid) {
+        if self.enabled.tells_uid() && !self.loader.plan.items.contains(&Item::Uid) {
             self.line.uid(row.uid);
         }
         view.put_flags(row.uid, row.flags, row.keywords, &mut self.line);
-        if self.enabled.condstore && !self.plan.items.contains(&Item::ModSeq) {
+        if self.enabled.condstore && !self.loader.plan.items.contains(&Item::ModSeq) {
             self.line.modseq(row.modseq);
         }
     }
@@ -396,9 +282,9 @@ impl Batches<'_> {
         uid: Uid,
         out: &'s mut Output,
     ) -> Result<Option<Stream<'s>>, Reject> {
-        let message = self.reader.open(uid).await?;
+        let message = self.loader.reader.open(uid).await?;
         Ok(message.map(|message| Stream {
-            store: &self.reader.store,
+            store: &self.loader.reader.store,
             message,
             line: &mut self.line,
             out,
@@ -419,26 +305,4 @@ fn fields_of(item: &SectionItem) -> Option<Fields<'_>> {
         }),
         _ => None,
     }
-}
-
-fn uids(messages: &[Message]) -> Vec<Uid> {
-    messages.iter().map(|message| message.uid).collect()
-}
-
-/// How many messages are read together, so that their octets stay within one answer of the store.
-fn next_group(messages: &[Message]) -> (usize, Vec<Wanted>) {
-    let mut wanted: Vec<Wanted> = Vec::new();
-    let mut octets = 0;
-    for (count, message) in messages.iter().enumerate() {
-        let more: u64 = message
-            .wanted()
-            .map(|(_, range)| range.end - range.start)
-            .sum();
-        if count > 0 && octets + more > READ_OCTETS_MAX {
-            return (count, wanted);
-        }
-        octets += more;
-        wanted.extend(message.wanted());
-    }
-    (messages.len(), wanted)
 }

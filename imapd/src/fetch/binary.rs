@@ -11,7 +11,8 @@ use daemon::session::Output;
 use store::Uid;
 use store::mime::{Decoder, Kind, MessageIndex};
 
-use super::batch::{Batches, read_ahead};
+use super::batch::Batches;
+use super::load::read_ahead;
 use super::section::{Located, apply};
 use super::stream::{Stream, within};
 use crate::grammar::fetch::{BinaryItem, Partial};
@@ -130,7 +131,7 @@ impl Stream<'_> {
     }
 }
 
-impl Batches<'_> {
+impl Batches {
     /// Writes BINARY; false if the message vanished before it could be read.
     pub(super) async fn binary(
         &mut self,

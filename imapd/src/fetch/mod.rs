@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod binary;
 pub mod fields;
+pub mod load;
 pub mod plan;
 pub mod read;
 pub mod section;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use store::mime::MessageIndex;
+use store::mime::{MessageIndex, Outline};
 
 use super::binary::{self, Encoded, Found};
 use crate::grammar::fetch::{Item, Partial, Section, SectionText};
@@ -34,6 +34,26 @@ pub fn locate_item(index: &MessageIndex<'_>, item: &Item) -> Located {
         Found::Nowhere => Located::Nowhere,
         Found::Unknown => Located::UnknownEncoding,
         Found::Part(part) => Located::Encoded(part),
+    }
+}
+
+/// Finds what an item asks for, if it is a section of the message itself and not of a part.
+pub fn locate_outline(outline: &Outline, item: &Item) -> Option<Located> {
+    let Item::Section(item) = item else {
+        return None;
+    };
+    if !item.section.part.is_empty() {
+        return None;
+    }
+    let octets = |range: &Range<u64>| Located::Octets(apply(range.clone(), item.partial));
+    match item.section.text {
+        SectionText::Whole => Some(octets(&(0..outline.size))),
+        SectionText::Header => Some(octets(&outline.header)),
+        SectionText::Text => Some(octets(&outline.body)),
+        SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_) => {
+            Some(Located::Fields(outline.header.clone()))
+        }
+        SectionText::Mime => None,
     }
 }
 

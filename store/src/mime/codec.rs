@@ -3,6 +3,8 @@
 //! Failure: [`DecodeError`] for anything that [`MessageIndex::encode`] did not write. Reading never panics and never
 //! takes more memory than a small multiple of what it is given.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +59,52 @@ impl EncodedIndex {
         self
     }
 
+    /// Where the message's own header and body lie, as served: the beginning of the index, which is all that is read.
+    pub fn outline(&self) -> crate::Result<Outline> {
+        let outline = Outline::decode(&self.octets, self.prefix_octets);
+        outline.map_err(unreadable)
+    }
+
     /// The index, with offsets as served. It borrows its texts, so that reading one costs next to nothing.
     pub fn decode(&self) -> crate::Result<MessageIndex<'_>> {
         let index = MessageIndex::decode(&self.octets, self.prefix_octets);
-        index.map_err(|error| crate::Error::Corrupt(format!("a MIME index is unreadable: {error}")))
+        index.map_err(unreadable)
+    }
+}
+
+fn unreadable(error: DecodeError) -> crate::Error {
+    crate::Error::Corrupt(format!("a MIME index is unreadable: {error}"))
+}
+
+/// Where the header and the body of a message lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// Octets of the message.
+    pub size: u64,
+    /// The header with the blank line that ends it: that of the first of [`MessageIndex::parts`].
+    pub header: Range<u64>,
+    /// The body of the same.
+    pub body: Range<u64>,
+}
+
+impl Outline {
+    fn decode(octets: &[u8], prefix_octets: u64) -> Result<Outline, DecodeError> {
+        // What `Stored` and `Part` begin with: size, number of parts, number of parts within the first, its ranges.
+        type Beginning = (u64, u64, u32, Range<u64>, Range<u64>);
+        let (&version, rest) = octets.split_first().ok_or(DecodeError::Damaged)?;
+        if version != VERSION {
+            return Err(DecodeError::Version);
+        }
+        let ((size, parts, _, header, body), _) =
+            postcard::take_from_bytes::<Beginning>(rest).map_err(|_| DecodeError::Damaged)?;
+        if parts == 0 {
+            return Err(DecodeError::Damaged);
+        }
+        Ok(Outline {
+            size: size.saturating_add(prefix_octets),
+            header: header.start..header.end.saturating_add(prefix_octets),
+            body: body.start.saturating_add(prefix_octets)..body.end.saturating_add(prefix_octets),
+        })
     }
 }
 

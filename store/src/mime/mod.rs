@@ -31,7 +31,7 @@ pub mod search;
 mod tests;
 mod transfer;
 
-pub use codec::{DecodeError, EncodedIndex};
+pub use codec::{DecodeError, EncodedIndex, Outline};
 pub(crate) use content::message_ids;
 pub use fold::Needle;
 pub(crate) use fold::{fold_into, folded_window};

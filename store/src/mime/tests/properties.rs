@@ -75,6 +75,15 @@ proptest! {
     }
 
     #[test]
+    fn the_outline_is_what_the_whole_index_says(message in messages(), prefix in 0u64..1000) {
+        let stored = EncodedIndex::new(Indexer::index(&message).encode().into(), prefix);
+        let (outline, index) = (stored.outline().unwrap(), stored.decode().unwrap());
+        prop_assert_eq!(outline.size, index.size);
+        prop_assert_eq!(&outline.header, &index.root().header);
+        prop_assert_eq!(&outline.body, &index.root().body);
+    }
+
+    #[test]
     fn fields_put_in_front_only_shift(message in messages(), first in prop::sample::select(vec!["Subject: x\r\n", "\r\n"])) {
         let message = [first.as_bytes(), &message].concat();
         let prefix = b"Return-Path: <a@b.example>\r\nDelivered-To: c@d.example\r\n";
