@@ -10,6 +10,8 @@
 
 mod fetch;
 mod mutt;
+mod offlineimap;
+mod perl;
 mod python;
 mod send;
 mod sync;
