@@ -52,6 +52,7 @@ const PROBES: &[(&str, Probe)] = &[
     ("CONDSTORE", Untold("ENABLE CONDSTORE", "CONDSTORE")),
     ("QRESYNC", Untold("ENABLE QRESYNC", "QRESYNC")),
     ("UNAUTHENTICATE", Refused("UNAUTHENTICATE")),
+    ("IMAP4rev2", Untold("ENABLE IMAP4rev2", "IMAP4rev2")),
     ("UIDONLY", Untold("ENABLE UIDONLY", "UIDONLY")),
     ("ESEARCH", Refused("SEARCH RETURN (COUNT) ALL")),
     ("SEARCHRES", Refused("SEARCH RETURN (SAVE) ALL")),

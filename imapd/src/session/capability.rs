@@ -12,6 +12,7 @@ use crate::grammar::capability::{Capabilities, Capability};
 /// What this server has, whole.
 const WHOLE: &[Capability] = &[
     Capability::Imap4Rev1,
+    Capability::Imap4Rev2,
     Capability::LiteralPlus,
     Capability::LiteralMinus,
     Capability::SaslIr,
