@@ -83,6 +83,9 @@ pub enum Command {
     /// An account's mailboxes.
     #[command(subcommand)]
     Mailbox(Mailbox),
+    /// Who may use whose mailboxes.
+    #[command(subcommand)]
+    Acl(Acl),
     /// Messages in a mailbox.
     #[command(subcommand)]
     Message(Message),
@@ -276,6 +279,13 @@ pub enum Account {
         /// Any of its addresses.
         address: String,
     },
+    /// Let an account set the quotas and the server's annotations over IMAP, or no longer.
+    Admin {
+        /// Any of its addresses.
+        address: String,
+        /// Whether it may.
+        state: Switch,
+    },
     /// Show or set how much an account may hold.
     Quota {
         /// Any of its addresses.
@@ -320,6 +330,15 @@ pub enum AccountCapability {
     },
     /// What is hidden from this account. What is hidden from all is in the configuration.
     List,
+}
+
+/// A thing that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 /// `account address`
@@ -459,6 +478,41 @@ pub enum Mailbox {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+    },
+}
+
+/// `acl`
+#[derive(Debug, Subcommand)]
+pub enum Acl {
+    /// Who may use a mailbox, its owner apart.
+    List {
+        /// The account that owns it.
+        account: String,
+        /// Its name.
+        mailbox: String,
+    },
+    /// Set what somebody may do with a mailbox.
+    Set {
+        /// The account that owns it.
+        account: String,
+        /// Its name.
+        mailbox: String,
+        /// An address of the account that may use it, or "anyone". With "-" in front, the rights are taken away.
+        #[arg(allow_hyphen_values = true)]
+        identifier: String,
+        /// Letters of RFC 4314: l look up, r read, s keep seen, w write flags, i insert, k create below, x remove, t delete, e
+        /// expunge, a administer.
+        rights: String,
+    },
+    /// Remove somebody's entry.
+    Remove {
+        /// The account that owns it.
+        account: String,
+        /// Its name.
+        mailbox: String,
+        /// As it is listed.
+        #[arg(allow_hyphen_values = true)]
+        identifier: String,
     },
 }
 

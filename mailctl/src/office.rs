@@ -81,7 +81,7 @@ impl From<store::Error> for Failure {
         let text = error.to_string();
         match error {
             Error::NotFound(_) => Failure::new(Kind::NotFound, text),
-            Error::Exists(_) | Error::HasChildren | Error::NotPermitted(_) => {
+            Error::Exists(_) | Error::HasChildren | Error::NotPermitted(_) | Error::Denied => {
                 Failure::new(Kind::Conflict, text)
             }
             Error::OverQuota | Error::Limit(_) | Error::Invalid(_) => Failure::failed(text),

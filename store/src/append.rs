@@ -7,15 +7,17 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::entry::{self, NewEntry, runs};
+use crate::entry::{self, NewEntry, runs, state_from_row};
 use crate::expunge;
 use crate::mailbox::row::{OpenRow, check_quota};
 use crate::mailbox::{self, normal_name};
+use crate::sharing::reading::Reader;
+use crate::sharing::{self, Access, Destination, Rights};
 use crate::timestamp::now_seconds;
 use crate::writer::Tx;
 use crate::{
-    AccountId, Error, Flags, Keywords, MailboxId, MessageId, Result, Sealed, Store, Timestamp, Uid,
-    UidValidity,
+    AccountId, EntryState, Error, Flags, Keywords, MailboxId, MessageId, Result, Sealed, Store,
+    Timestamp, Uid, UidValidity,
 };
 
 /// One message of an APPEND.
@@ -62,21 +64,22 @@ pub enum Missing {
 }
 
 impl Store {
-    /// Adds messages to a mailbox.
+    /// Adds messages to a mailbox. Flags to which the user has no right are left out (RFC 4314 §4).
     pub async fn append(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         name: &str,
         messages: Vec<Appending>,
     ) -> Result<Appended> {
+        let access = access.into();
         let name = normal_name(name).map_err(|_| Error::NotFound("mailbox"))?;
         let octets = messages
             .iter()
             .map(|appending| appending.message.first_octets())
             .sum();
         self.write_octets(octets, move |tx| {
-            let target = selectable(tx.connection, account, &name)?;
-            append_all(tx, account, target, &messages)
+            let target = Target::open(tx.connection, access, &name)?;
+            append_all(tx, target, &messages)
         })
         .await
     }
@@ -85,19 +88,25 @@ impl Store {
     /// account then has more counts for the quota. Says [`Error::NotFound`] of the message if that is no more.
     pub async fn replace(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         from: MailboxId,
         uid: Uid,
-        to: &str,
+        to: impl Into<Destination>,
         by: Appending,
     ) -> Result<Appended> {
-        let name = normal_name(to).map_err(|_| Error::NotFound("mailbox"))?;
+        let (access, to) = (access.into(), to.into());
+        let name = normal_name(&to.name).map_err(|_| Error::NotFound("mailbox"))?;
+        let needed = Rights::READ | Rights::DELETE | Rights::EXPUNGE;
         self.write_octets(by.message.first_octets(), move |tx| {
-            let target = selectable(tx.connection, account, &name)?;
-            if expunge::expunge_uids(tx, account, from, &[uid])?.is_empty() {
+            sharing::require(tx.connection, access, from, needed)?;
+            // Looked at first: without a target nothing is removed. Opened only then: it may be the mailbox of the source.
+            let target = to.access.unwrap_or(access);
+            Target::open(tx.connection, target, &name)?;
+            if expunge::expunge_uids(tx, access.owner(), from, &[uid])?.is_empty() {
                 return Err(Error::NotFound("message"));
             }
-            append_all(tx, account, target, std::slice::from_ref(&by))
+            let target = Target::open(tx.connection, target, &name)?;
+            append_all(tx, target, std::slice::from_ref(&by))
         })
         .await
     }
@@ -105,49 +114,114 @@ impl Store {
     /// Copies entries with flags and internal date into the mailbox `to`.
     pub async fn copy(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         from: MailboxId,
         uids: &[Uid],
-        to: &str,
+        to: impl Into<Destination>,
         missing: Missing,
     ) -> Result<Copied> {
-        self.transfer(account, from, uids, to, missing, copy_into)
+        let source = (access.into(), from);
+        self.transfer(source, uids, to.into(), missing, copy_into)
             .await
     }
 
     /// Moves entries with flags and internal date into the mailbox `to` (RFC 6851 §3).
     pub async fn move_messages(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         from: MailboxId,
         uids: &[Uid],
-        to: &str,
+        to: impl Into<Destination>,
         missing: Missing,
     ) -> Result<Copied> {
-        self.transfer(account, from, uids, to, missing, move_into)
+        let source = (access.into(), from);
+        self.transfer(source, uids, to.into(), missing, move_into)
             .await
     }
 
     async fn transfer(
         &self,
-        account: AccountId,
-        from: MailboxId,
+        source: Source,
         uids: &[Uid],
-        to: &str,
+        to: Destination,
         missing: Missing,
-        way: fn(&mut Tx<'_>, AccountId, MailboxId, &[Uid], MailboxId) -> Result<Copied>,
+        way: fn(&mut Tx<'_>, Source, &[Uid], Target) -> Result<Copied>,
     ) -> Result<Copied> {
-        let name = normal_name(to).map_err(|_| Error::NotFound("mailbox"))?;
+        let name = normal_name(&to.name).map_err(|_| Error::NotFound("mailbox"))?;
+        let access = to.access.unwrap_or(source.0);
         let uids = uids.to_vec();
         self.write(move |tx| {
-            let target = selectable(tx.connection, account, &name)?;
-            let copied = way(tx, account, from, &uids, target)?;
+            let target = Target::open(tx.connection, access, &name)?;
+            let copied = way(tx, source, &uids, target)?;
             if missing == Missing::Refused && copied.pairs.len() < uids.len() {
                 return Err(Error::NotFound("message"));
             }
             Ok(copied)
         })
         .await
+    }
+}
+
+/// Where messages are copied from, and the access to it.
+type Source = (Access, MailboxId);
+
+/// A mailbox that messages come into, open for change.
+struct Target {
+    access: Access,
+    rights: Rights,
+    row: OpenRow,
+    /// Messages that the user has seen, though not their owner.
+    seen: Vec<Uid>,
+}
+
+impl Target {
+    fn open(connection: &Connection, access: Access, name: &str) -> Result<Target> {
+        let mailbox = selectable(connection, access.owner(), name)?;
+        Target::open_mailbox(connection, access, mailbox)
+    }
+
+    fn open_mailbox(connection: &Connection, access: Access, mailbox: MailboxId) -> Result<Target> {
+        let rights = sharing::require(connection, access, mailbox, Rights::INSERT)?;
+        Ok(Target {
+            access,
+            rights,
+            row: OpenRow::open(connection, access.owner(), mailbox)?,
+            seen: Vec::new(),
+        })
+    }
+
+    /// Enters a message. `owner_seen` is the owner's `\Seen`, where he is not the user.
+    fn enter(
+        &mut self,
+        connection: &Connection,
+        mut entry: NewEntry<'_>,
+        owner_seen: bool,
+    ) -> Result<Uid> {
+        // RFC 4314 §4: without the right to a flag, the message comes without the flag.
+        entry.flags = entry.flags & self.rights.flags();
+        if !self.rights.contains(Rights::WRITE) {
+            entry.keywords = Keywords::NONE;
+        }
+        let seen = entry.flags.contains(Flags::SEEN);
+        if !self.access.is_own() {
+            entry.flags = entry.flags & !Flags::SEEN;
+            if owner_seen {
+                entry.flags |= Flags::SEEN;
+            }
+        }
+        let uid = entry::insert(connection, &mut self.row, &entry)?;
+        if seen && !self.access.is_own() {
+            self.seen.push(uid);
+        }
+        Ok(uid)
+    }
+
+    /// All messages are in: what is left is to close the row.
+    fn finish(self, connection: &Connection) -> Result<OpenRow> {
+        if let Some(reader) = Reader::of(self.access, self.row.id) {
+            reader.mark(connection, &self.seen, true, self.row.modseq)?;
+        }
+        Ok(self.row)
     }
 }
 
@@ -165,52 +239,46 @@ pub(crate) fn move_all(
         .query_map([from], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     drop(select);
-    move_into(tx, account, from, &uids, to).map(|_| ())
+    let target = Target::open_mailbox(tx.connection, account.into(), to)?;
+    move_into(tx, (account.into(), from), &uids, target).map(|_| ())
 }
 
-fn copy_into(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    from: MailboxId,
-    uids: &[Uid],
-    to: MailboxId,
-) -> Result<Copied> {
-    enter_copies(tx, account, from, uids, to, |tx, row| {
-        check_quota(tx.connection, account, row.octets(), row.messages())
-    })
+fn copy_into(tx: &mut Tx<'_>, source: Source, uids: &[Uid], target: Target) -> Result<Copied> {
+    sharing::require(tx.connection, source.0, source.1, Rights::READ)?;
+    enter_copies(tx, source, uids, target, true)
 }
 
-/// The same, and the sources go. No quota is asked: the account has no more than before.
-fn move_into(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    from: MailboxId,
-    uids: &[Uid],
-    to: MailboxId,
-) -> Result<Copied> {
-    let copied = enter_copies(tx, account, from, uids, to, |_, _| Ok(()))?;
+/// The same, and the sources go. No quota is asked within one account, which has no more than before.
+fn move_into(tx: &mut Tx<'_>, source: Source, uids: &[Uid], target: Target) -> Result<Copied> {
+    let (access, from) = source;
+    let needed = Rights::READ | Rights::DELETE | Rights::EXPUNGE;
+    sharing::require(tx.connection, access, from, needed)?;
+    let grows = access.owner() != target.access.owner();
+    let copied = enter_copies(tx, source, uids, target, grows)?;
     // Opened only now: source and target may be the same mailbox.
     let moved: Vec<Uid> = copied.pairs.iter().map(|(source, _)| *source).collect();
-    expunge::expunge_uids(tx, account, from, &moved)?;
+    expunge::expunge_uids(tx, access.owner(), from, &moved)?;
     Ok(copied)
 }
 
-/// Enters the messages in the target, if what they add to it is `allowed`.
+/// Enters the messages in the target; with `grows`, only as far as the target's quota allows.
 fn enter_copies(
     tx: &mut Tx<'_>,
-    account: AccountId,
-    from: MailboxId,
+    source: Source,
     uids: &[Uid],
-    to: MailboxId,
-    allowed: impl Fn(&Tx<'_>, &OpenRow) -> Result<()>,
+    mut target: Target,
+    grows: bool,
 ) -> Result<Copied> {
-    let mut row = OpenRow::open(tx.connection, account, to)?;
-    let pairs = copy_entries(tx.connection, account, from, uids, &mut row)?;
-    allowed(tx, &row)?;
-    let uid_validity = row.uid_validity;
+    let owner = target.access.owner();
+    let pairs = copy_entries(tx.connection, source, uids, &mut target)?;
+    let row = target.finish(tx.connection)?;
+    if grows {
+        check_quota(tx.connection, owner, row.octets(), row.messages())?;
+    }
+    let (mailbox, uid_validity) = (row.id, row.uid_validity);
     row.close(tx)?;
     Ok(Copied {
-        mailbox: to,
+        mailbox,
         uid_validity,
         pairs,
     })
@@ -223,30 +291,29 @@ fn selectable(connection: &Connection, account: AccountId, name: &str) -> Result
     }
 }
 
-fn append_all(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    target: MailboxId,
-    messages: &[Appending],
-) -> Result<Appended> {
-    let mut row = OpenRow::open(tx.connection, account, target)?;
+fn append_all(tx: &mut Tx<'_>, mut target: Target, messages: &[Appending]) -> Result<Appended> {
+    let owner = target.access.owner();
     let mut uids = Vec::with_capacity(messages.len());
     for appending in messages {
-        uids.push(append_one(tx.connection, &mut row, appending)?);
+        uids.push(append_one(tx.connection, &mut target, appending)?);
     }
-    check_quota(tx.connection, account, row.octets(), row.messages())?;
-    let uid_validity = row.uid_validity;
+    let row = target.finish(tx.connection)?;
+    check_quota(tx.connection, owner, row.octets(), row.messages())?;
+    let (mailbox, uid_validity) = (row.id, row.uid_validity);
     row.close(tx)?;
     Ok(Appended {
-        mailbox: target,
+        mailbox,
         uid_validity,
         uids,
     })
 }
 
-fn append_one(connection: &Connection, row: &mut OpenRow, appending: &Appending) -> Result<Uid> {
+fn append_one(connection: &Connection, target: &mut Target, appending: &Appending) -> Result<Uid> {
     appending.message.insert(connection)?;
-    let keywords = row.learn_keywords(&appending.keywords)?;
+    let keywords = match target.rights.contains(Rights::WRITE) {
+        true => target.row.learn_keywords(&appending.keywords)?,
+        false => Keywords::NONE,
+    };
     let now = now_seconds();
     let entry = NewEntry {
         message: appending.message.id(),
@@ -260,62 +327,74 @@ fn append_one(connection: &Connection, row: &mut OpenRow, appending: &Appending)
         size: appending.message.size(),
         prefix: &[],
     };
-    entry::insert(connection, row, &entry)
+    target.enter(connection, entry, false)
 }
 
 /// An entry to be copied.
-struct Source {
-    uid: Uid,
+struct Original {
+    state: EntryState,
     message: MessageId,
-    flags: Flags,
-    keywords: Keywords,
     internal_date: Timestamp,
     size: u64,
     prefix: Vec<u8>,
 }
 
-fn source_from_row(row: &Row<'_>) -> rusqlite::Result<Source> {
-    Ok(Source {
-        uid: row.get(0)?,
-        message: row.get(1)?,
-        flags: row.get(2)?,
-        keywords: row.get(3)?,
+fn original_from_row(row: &Row<'_>) -> rusqlite::Result<Original> {
+    Ok(Original {
+        state: state_from_row(row)?,
+        message: row.get(4)?,
         internal_date: Timestamp {
-            seconds: row.get(4)?,
-            offset_minutes: row.get(5)?,
+            seconds: row.get(5)?,
+            offset_minutes: row.get(6)?,
         },
-        size: row.get::<_, i64>(6)? as u64,
-        prefix: row.get(7)?,
+        size: row.get::<_, i64>(7)? as u64,
+        prefix: row.get(8)?,
     })
 }
 
 fn copy_entries(
     connection: &Connection,
-    account: AccountId,
-    from: MailboxId,
+    (access, from): Source,
     uids: &[Uid],
-    target: &mut OpenRow,
+    target: &mut Target,
 ) -> Result<Vec<(Uid, Uid)>> {
-    let source_row = OpenRow::open(connection, account, from)?;
+    let source_row = OpenRow::open(connection, access.owner(), from)?;
+    let keeps_keywords = target.rights.contains(Rights::WRITE);
     let mut translated = HashMap::new();
     let mut pairs = Vec::with_capacity(uids.len());
     let saved = now_seconds();
     for (first, last) in runs(uids) {
-        for source in sources(connection, from, first, last)? {
-            let keywords = match translated.get(&source.keywords) {
+        for original in originals(connection, from, first, last)? {
+            let mut shown = [original.state];
+            if let Some(reader) = Reader::of(access, from) {
+                reader.show(connection, &mut shown)?;
+            }
+            let keywords = match translated.get(&original.state.keywords) {
                 Some(known) => *known,
-                None => translate(&source_row, target, source.keywords, &mut translated)?,
+                None if !keeps_keywords => Keywords::NONE,
+                None => translate(
+                    &source_row,
+                    &mut target.row,
+                    original.state.keywords,
+                    &mut translated,
+                )?,
             };
             let entry = NewEntry {
-                message: source.message,
-                flags: source.flags,
+                message: original.message,
+                flags: shown[0].flags,
                 keywords,
-                internal_date: source.internal_date,
+                internal_date: original.internal_date,
                 saved,
-                size: source.size,
-                prefix: &source.prefix,
+                size: original.size,
+                prefix: &original.prefix,
             };
-            pairs.push((source.uid, entry::insert(connection, target, &entry)?));
+            // What an owner has read stays read, whoever moves it about for him.
+            let owner_seen = access.owner() == target.access.owner()
+                && original.state.flags.contains(Flags::SEEN);
+            pairs.push((
+                original.state.uid,
+                target.enter(connection, entry, owner_seen)?,
+            ));
         }
     }
     Ok(pairs)
@@ -334,16 +413,17 @@ fn translate(
 }
 
 /// The run is read whole before anything is inserted, since the target may be the same mailbox.
-fn sources(
+fn originals(
     connection: &Connection,
     mailbox: MailboxId,
     first: Uid,
     last: Uid,
-) -> Result<Vec<Source>> {
-    let sql = "SELECT uid, message, flags, keywords, internal_date, internal_zone, size, prefix
+) -> Result<Vec<Original>> {
+    let sql =
+        "SELECT uid, modseq, flags, keywords, message, internal_date, internal_zone, size, prefix
                FROM entry WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid";
     let mut select = connection.prepare_cached(sql)?;
     Ok(select
-        .query_map(params![mailbox, first, last], source_from_row)?
+        .query_map(params![mailbox, first, last], original_from_row)?
         .collect::<rusqlite::Result<_>>()?)
 }

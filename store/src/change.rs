@@ -4,7 +4,9 @@ use rusqlite::{Connection, params};
 
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
-use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
+use crate::sharing::reading::Reader;
+use crate::sharing::{self, Access, Rights};
+use crate::{AccountId, EntryState, Error, MailboxId, ModSeq, Result, Roll, Store, Uid};
 
 /// The difference between two moments of a mailbox.
 #[derive(Debug, Clone)]
@@ -15,8 +17,11 @@ pub struct Changes {
     pub changed: Vec<EntryState>,
     /// UIDs that were expunged, ascending; also of entries that came and went in between.
     pub vanished: Vec<Uid>,
-    /// All entries now, if they are in memory: one roll, that everybody who follows the mailbox may share.
+    /// All entries now, if they are in memory: one roll, that everybody who follows the mailbox may share. Never for one who
+    /// reads another's mailbox, because his `\Seen` is not that of the entries.
     pub entries: Option<Roll>,
+    /// What may be done with them now.
+    pub rights: Rights,
 }
 
 /// What makes a later state of a mailbox out of an earlier one.
@@ -35,22 +40,36 @@ impl Difference {
 }
 
 impl Store {
-    /// All changes later than `since`.
+    /// All changes later than `since`. When the right to read is withdrawn, the mailbox is not found.
     pub async fn changes_since(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         mailbox: MailboxId,
         since: ModSeq,
     ) -> Result<Changes> {
+        let access = access.into();
         let store = self.clone();
         self.read(move |connection| {
-            let info = mailbox::info(connection, account, mailbox)?;
-            let (difference, entries) = store.inner.remembered.follow(connection, &info, since)?;
+            let rights = sharing::rights_of(connection, access, mailbox)?;
+            if !rights.contains(Rights::READ) {
+                return Err(Error::NotFound("mailbox"));
+            }
+            let mut info = mailbox::info(connection, access.owner(), mailbox)?;
+            sharing::personalize(connection, access, &mut info)?;
+            let remembered = &store.inner.remembered;
+            let (difference, mut entries) = remembered.follow(connection, &info, since)?;
+            let mut changed = difference.changed.clone();
+            if let Some(reader) = Reader::of(access, mailbox) {
+                reader.add_marked(connection, since, &mut changed)?;
+                reader.show(connection, &mut changed)?;
+                entries = None;
+            }
             Ok(Changes {
                 info,
-                changed: difference.changed.clone(),
+                changed,
                 vanished: difference.vanished.clone(),
                 entries,
+                rights,
             })
         })
         .await

@@ -40,11 +40,27 @@ const RULES: &[(&str, &str)] = &[
         "SELECT day || '/' || domain FROM tls_session WHERE count < 1",
     ),
     (
-        "mailbox: its counters (messages, unseen, deleted, size) differ from its entries",
+        "mailbox: its counters (messages, unseen, deleted, sizes) differ from its entries",
         "SELECT mailbox.account || '/' || name FROM mailbox LEFT JOIN
-            (SELECT mailbox AS id, count(*) AS n, sum(flags & 1 = 0) AS u, sum(flags & 8 <> 0) AS d, sum(size) AS s
+            (SELECT mailbox AS id, count(*) AS n, sum(flags & 1 = 0) AS u, sum(flags & 8 <> 0) AS d, sum(size) AS s,
+                sum(iif(flags & 8 <> 0, size, 0)) AS ds
              FROM entry GROUP BY mailbox) AS found USING (id)
-         WHERE messages <> coalesce(n, 0) OR unseen <> coalesce(u, 0) OR deleted <> coalesce(d, 0) OR size <> coalesce(s, 0)",
+         WHERE messages <> coalesce(n, 0) OR unseen <> coalesce(u, 0) OR deleted <> coalesce(d, 0) OR size <> coalesce(s, 0)
+            OR deleted_size <> coalesce(ds, 0)",
+    ),
+    (
+        "reader: the count of what he has seen differs from his marks",
+        "SELECT reader.mailbox || '/' || reader.account FROM reader WHERE reader.seen <>
+            (SELECT count(*) FROM reading JOIN entry ON entry.mailbox = reading.mailbox AND entry.uid BETWEEN first AND last
+             WHERE reading.mailbox = reader.mailbox AND reading.account = reader.account AND reading.seen)",
+    ),
+    (
+        "access control list, reader or annotation: its mailbox or its account is missing",
+        "SELECT mailbox || '/' || account FROM
+            (SELECT mailbox, account FROM acl UNION SELECT mailbox, account FROM reader
+             UNION SELECT mailbox, account FROM reading UNION SELECT mailbox, account FROM annotation)
+         WHERE (mailbox <> 0 AND NOT EXISTS (SELECT 1 FROM mailbox AS m WHERE m.id = mailbox))
+            OR (account <> 0 AND NOT EXISTS (SELECT 1 FROM account AS a WHERE a.id = account))",
     ),
     (
         "account: its use of quota differs from its mailboxes",

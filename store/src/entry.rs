@@ -13,6 +13,8 @@ use rusqlite::{Connection, Row, params};
 use crate::mailbox;
 use crate::mailbox::row::OpenRow;
 use crate::mime::EncodedIndex;
+use crate::sharing::reading::Reader;
+use crate::sharing::{self, Access, Rights};
 use crate::writer::Tx;
 use crate::{
     AccountId, Error, FlagChange, FlagOperation, Flags, Keywords, MailboxId, MessageId, ModSeq,
@@ -200,22 +202,22 @@ impl Store {
         .await
     }
 
-    /// Changes the flags of entries. With `unchanged_since`, those that changed later are left alone.
+    /// Changes the flags of entries. With `unchanged_since`, those that changed later are left alone. Flags to which the user
+    /// has no right stay as they are.
     pub async fn store_flags(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         mailbox: MailboxId,
         uids: &[Uid],
         change: &FlagChange,
         unchanged_since: Option<ModSeq>,
     ) -> Result<Stored> {
+        let access = access.into();
         let mut stored = Stored::default();
         for batch in uids.chunks(FLAGS_BATCH) {
             let (batch, change) = (batch.to_vec(), change.clone());
             let part = self
-                .write(move |tx| {
-                    store_batch(tx, account, mailbox, &batch, &change, unchanged_since)
-                })
+                .write(move |tx| store_batch(tx, access, mailbox, &batch, &change, unchanged_since))
                 .await?;
             stored.entries.extend(part.entries);
             stored.modified.extend(part.modified);
@@ -318,40 +320,51 @@ struct NewFlags {
     operation: FlagOperation,
     flags: Flags,
     keywords: Keywords,
+    /// What may be changed.
+    rights: Rights,
 }
 
 impl NewFlags {
     fn of(&self, before: &EntryState) -> (Flags, Keywords) {
-        match self.operation {
+        let (flags, keywords) = match self.operation {
             FlagOperation::Replace => (self.flags, self.keywords),
             FlagOperation::Add => (before.flags | self.flags, before.keywords | self.keywords),
             FlagOperation::Remove => (before.flags & !self.flags, before.keywords & !self.keywords),
+        };
+        let allowed = self.rights.flags();
+        let flags = (flags & allowed) | (before.flags & !allowed);
+        match self.rights.contains(Rights::WRITE) {
+            true => (flags, keywords),
+            false => (flags, before.keywords),
         }
     }
 }
 
 fn store_batch(
     tx: &mut Tx<'_>,
-    account: AccountId,
+    access: Access,
     mailbox: MailboxId,
     uids: &[Uid],
     change: &FlagChange,
     unchanged_since: Option<ModSeq>,
 ) -> Result<Stored> {
-    let mut row = OpenRow::open(tx.connection, account, mailbox)?;
-    let keywords = match change.operation {
-        FlagOperation::Remove => row.known_keywords(&change.keywords),
-        FlagOperation::Replace | FlagOperation::Add => row.learn_keywords(&change.keywords)?,
-    };
+    let rights = sharing::require(tx.connection, access, mailbox, Rights::READ)?;
+    let mut row = OpenRow::open(tx.connection, access.owner(), mailbox)?;
     let new = NewFlags {
         operation: change.operation,
         flags: change.flags & Flags::ALL,
-        keywords,
+        keywords: match change.operation {
+            FlagOperation::Remove => row.known_keywords(&change.keywords),
+            _ if !rights.contains(Rights::WRITE) => row.known_keywords(&change.keywords),
+            FlagOperation::Replace | FlagOperation::Add => row.learn_keywords(&change.keywords)?,
+        },
+        rights,
     };
     let mut stored = Stored {
         keywords: row.all_keywords(),
         ..Stored::default()
     };
+    let reader = Reader::of(access, mailbox);
     let mut select = tx.connection.prepare_cached(&format!(
         "{STATE} WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3"
     ))?;
@@ -360,14 +373,15 @@ fn store_batch(
         let before: Vec<EntryState> = select
             .query_map(params![mailbox, first, last], state_from_row)?
             .collect::<rusqlite::Result<_>>()?;
-        changed |= store_run(
-            tx.connection,
-            &mut row,
-            &new,
-            before,
+        let run = FlagRun {
+            new: &new,
             unchanged_since,
-            &mut stored,
-        )?;
+            before,
+        };
+        changed |= match reader {
+            None => run.store(tx.connection, &mut row, &mut stored)?,
+            Some(reader) => run.store_as(reader, tx.connection, &mut row, &mut stored)?,
+        };
     }
     drop(select);
     if changed {
@@ -377,39 +391,109 @@ fn store_batch(
     Ok(stored)
 }
 
-/// Changes the entries of one run of UIDs; true if one of them really changed.
-fn store_run(
+/// Entries of one run of UIDs, and what becomes of their flags.
+struct FlagRun<'a> {
+    new: &'a NewFlags,
+    unchanged_since: Option<ModSeq>,
+    before: Vec<EntryState>,
+}
+
+impl FlagRun<'_> {
+    /// Changes them; true if one of them really changed.
+    fn store(
+        self,
+        connection: &Connection,
+        row: &mut OpenRow,
+        stored: &mut Stored,
+    ) -> Result<bool> {
+        let mut changed = false;
+        for mut state in self.before {
+            if self
+                .unchanged_since
+                .is_some_and(|since| state.modseq > since)
+            {
+                stored.modified.push(state.uid);
+                continue;
+            }
+            let (flags, keywords) = self.new.of(&state);
+            if (flags, keywords) != (state.flags, state.keywords) {
+                update_flags(connection, row, &state, flags, keywords)?;
+                state = EntryState {
+                    modseq: row.modseq,
+                    flags,
+                    keywords,
+                    ..state
+                };
+                changed = true;
+            }
+            stored.entries.push(state);
+        }
+        Ok(changed)
+    }
+
+    /// The same for somebody whose `\Seen` is not that of the entries.
+    fn store_as(
+        self,
+        reader: Reader,
+        connection: &Connection,
+        row: &mut OpenRow,
+        stored: &mut Stored,
+    ) -> Result<bool> {
+        let mut shown = self.before.clone();
+        reader.show(connection, &mut shown)?;
+        let (mut seen, mut unseen, mut changed) = (Vec::new(), Vec::new(), false);
+        for (base, mut state) in self.before.into_iter().zip(shown) {
+            if self
+                .unchanged_since
+                .is_some_and(|since| state.modseq > since)
+            {
+                stored.modified.push(state.uid);
+                continue;
+            }
+            let (flags, keywords) = self.new.of(&state);
+            if (flags, keywords) != (state.flags, state.keywords) {
+                let common = (flags & !Flags::SEEN) | (base.flags & Flags::SEEN);
+                if (common, keywords) != (base.flags, base.keywords) {
+                    update_flags(connection, row, &base, common, keywords)?;
+                }
+                match (
+                    state.flags.contains(Flags::SEEN),
+                    flags.contains(Flags::SEEN),
+                ) {
+                    (false, true) => seen.push(state.uid),
+                    (true, false) => unseen.push(state.uid),
+                    _ => {}
+                }
+                state = EntryState {
+                    modseq: row.modseq,
+                    flags,
+                    keywords,
+                    ..state
+                };
+                changed = true;
+            }
+            stored.entries.push(state);
+        }
+        reader.mark(connection, &seen, true, row.modseq)?;
+        reader.mark(connection, &unseen, false, row.modseq)?;
+        Ok(changed)
+    }
+}
+
+fn update_flags(
     connection: &Connection,
     row: &mut OpenRow,
-    new: &NewFlags,
-    before: Vec<EntryState>,
-    unchanged_since: Option<ModSeq>,
-    stored: &mut Stored,
-) -> Result<bool> {
-    let sql =
-        "UPDATE entry SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox = ?1 AND uid = ?2";
-    let mut update = connection.prepare_cached(sql)?;
-    let mut changed = false;
-    for mut state in before {
-        if unchanged_since.is_some_and(|since| state.modseq > since) {
-            stored.modified.push(state.uid);
-            continue;
-        }
-        let (flags, keywords) = new.of(&state);
-        if (flags, keywords) != (state.flags, state.keywords) {
-            update.execute(params![row.id, state.uid, flags, keywords, row.modseq])?;
-            row.count_flags(state.flags, flags);
-            state = EntryState {
-                modseq: row.modseq,
-                flags,
-                keywords,
-                ..state
-            };
-            changed = true;
-        }
-        stored.entries.push(state);
-    }
-    Ok(changed)
+    before: &EntryState,
+    flags: Flags,
+    keywords: Keywords,
+) -> Result<()> {
+    let sql = "UPDATE entry SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox = ?1 AND uid = ?2 RETURNING size";
+    let size: i64 = connection.prepare_cached(sql)?.query_row(
+        params![row.id, before.uid, flags, keywords, row.modseq],
+        |row| row.get(0),
+    )?;
+    row.count_flags(before.flags, flags, size as u64);
+    Ok(())
 }
 
 /// Cuts a list of UIDs into runs without gaps, so that one range query serves many.

@@ -32,6 +32,9 @@ pub enum Error {
     /// The operation is never allowed on this object (removing INBOX, for example).
     #[error("{0}")]
     NotPermitted(&'static str),
+    /// The user has no right to do it with a mailbox that he may know of (RFC 4314).
+    #[error("permission denied")]
+    Denied,
     /// The mailbox has inferiors and cannot be removed any further (RFC 3501 §6.3.4).
     #[error("the mailbox has inferior mailboxes")]
     HasChildren,

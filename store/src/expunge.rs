@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 
 use crate::entry::runs;
 use crate::mailbox::row::OpenRow;
+use crate::sharing::reading;
 use crate::writer::Tx;
 use crate::{AccountId, Flags, MailboxId, Result, Store, Uid, sweep};
 
@@ -149,6 +150,7 @@ fn remove(
         }
     }
     if !gone.is_empty() {
+        reading::forget(tx.connection, mailbox, &gone)?;
         row.close(tx)?;
     }
     Ok(gone)
@@ -174,15 +176,15 @@ pub(crate) fn drop_entries(
 ) -> Result<usize> {
     let mut row = OpenRow::open(tx.connection, account, mailbox)?;
     let sql = "DELETE FROM entry WHERE mailbox = ?1 AND uid IN (SELECT uid FROM entry WHERE mailbox = ?1 LIMIT ?2)
-               RETURNING flags, size, message";
+               RETURNING flags, size, message, uid";
     let mut delete = tx.connection.prepare_cached(sql)?;
-    let gone: Vec<(Flags, i64, i64)> = delete
+    let gone: Vec<(Flags, i64, i64, Uid)> = delete
         .query_map(params![mailbox, DROP_BATCH], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
     drop(delete);
-    for (flags, size, message) in &gone {
+    for (flags, size, message, _) in &gone {
         row.count_removed(*flags, *size as u64);
         sweep::leave(tx.connection, *message)?;
     }
@@ -192,6 +194,8 @@ pub(crate) fn drop_entries(
         .prepare_cached(sql)?
         .execute(params![mailbox, DROP_BATCH])?;
     if !gone.is_empty() {
+        let uids: Vec<Uid> = gone.iter().map(|(.., uid)| *uid).collect();
+        reading::forget(tx.connection, mailbox, &uids)?;
         row.close(tx)?;
     }
     Ok(gone.len() + forgotten)

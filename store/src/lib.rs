@@ -17,6 +17,7 @@
 
 mod accept;
 mod address;
+mod annotation;
 mod append;
 mod change;
 mod check;
@@ -43,6 +44,7 @@ mod report;
 mod roll;
 mod schema;
 mod secret;
+mod sharing;
 mod snapshot;
 mod survey;
 mod sweep;
@@ -60,6 +62,7 @@ pub use accept::{
     Acceptance, Accepted, BodyKind, Filing, FilingTarget, Relay, Schedule, TlsDemand,
 };
 pub use address::{Address, normal_domain};
+pub use annotation::{ANNOTATION_NAME_OCTETS_MAX, ANNOTATION_OCTETS_MAX, Annotation, Scope};
 pub use append::{Appended, Appending, Copied, Missing};
 pub use change::Changes;
 pub use check::{Fault, Progress};
@@ -92,6 +95,7 @@ pub use report::day::Day;
 pub use report::dmarc_count::DmarcCount;
 pub use report::received::{KeptReport, ReceivedReport, ReportKind};
 pub use roll::Roll;
+pub use sharing::{Access, Destination, Grant, Grantee, Rights, Shared};
 pub use snapshot::{Snapshot, SnapshotMode};
 pub use survey::Surveyed;
 pub use text::{Candidates, IndexProgress, IndexStatus, Indexing, TextTest};

@@ -15,7 +15,9 @@ use rusqlite::Connection;
 use crate::change::{Difference, changes_between};
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
-use crate::{AccountId, EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
+use crate::sharing::reading::Reader;
+use crate::sharing::{self, Access, Rights};
+use crate::{EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
 
 /// Entries that are kept in memory in all; each takes 13 octets, and 21 where keywords are used. The mailbox looked at last
 /// is kept whatever its size.
@@ -34,6 +36,8 @@ pub struct Snapshot {
     pub recent_from: Uid,
     /// All entries, by UID.
     pub entries: Roll,
+    /// What may be done with them.
+    pub rights: Rights,
 }
 
 /// Does taking a snapshot claim the `\Recent` messages (SELECT) or not (EXAMINE)? RFC 3501 §2.3.2.
@@ -125,18 +129,20 @@ impl Store {
     /// The mailbox and all its entries at one moment.
     pub async fn snapshot(
         &self,
-        account: AccountId,
+        access: impl Into<Access>,
         mailbox: MailboxId,
         mode: SnapshotMode,
     ) -> Result<Snapshot> {
+        let access = access.into();
         let claimed = match mode {
             SnapshotMode::ReadOnly => None,
-            SnapshotMode::ClaimRecent => Some(self.claim_recent(account, mailbox).await?),
+            SnapshotMode::ClaimRecent => Some(self.claim_recent(access.owner(), mailbox).await?),
         };
         let store = self.clone();
         self.read(move |connection| {
             let remembered = &store.inner.remembered;
-            let info = mailbox::info(connection, account, mailbox)?;
+            let rights = sharing::require(connection, access, mailbox, Rights::READ)?;
+            let mut info = mailbox::info(connection, access.owner(), mailbox)?;
             let known = match remembered.recall(mailbox) {
                 // Another reader, in a later transaction, may have kept what this one cannot see yet.
                 Some(known) if known.modseq <= info.highest_modseq => {
@@ -144,11 +150,18 @@ impl Store {
                 }
                 _ => read_all(connection, &info)?,
             };
-            let known = remembered.keep(known);
+            let mut entries = remembered.keep(known).entries;
+            if let Some(reader) = Reader::of(access, mailbox) {
+                let mut shown: Vec<EntryState> = entries.iter().collect();
+                reader.show_all(connection, &mut shown)?;
+                entries = shown.into_iter().collect();
+            }
+            sharing::personalize(connection, access, &mut info)?;
             Ok(Snapshot {
                 recent_from: claimed.unwrap_or(info.recent_from),
                 info,
-                entries: known.entries,
+                entries,
+                rights,
             })
         })
         .await

@@ -10,7 +10,7 @@
 //! ```
 
 use daemon::session::{Next, Output};
-use store::{Draft, MailboxId, Timestamp, Uid};
+use store::{Access, Destination, Draft, MailboxId, Timestamp, Uid};
 
 use super::store::split_flags;
 use crate::grammar::append::{Follows, Item, Piece, Place, Start, Step};
@@ -23,7 +23,9 @@ use crate::grammar::verb::Verb;
 use crate::grammar::{Malformed, Numbering, SequenceSet};
 use crate::limits::APPEND_MESSAGES_MAX;
 use crate::session::dispatch::{Done, Outcome};
+use crate::session::place;
 use crate::session::reject::Reject;
+use crate::session::rights::Deed;
 use crate::session::table::facts;
 use crate::session::{ImapSession, Mode};
 
@@ -31,6 +33,7 @@ use crate::session::{ImapSession, Mode};
 pub struct Appending {
     tag: String,
     verb: Verb,
+    access: Access,
     mailbox: String,
     replaced: Option<Replaced>,
     /// The text since the last octets of a message, and where it stands.
@@ -45,6 +48,7 @@ pub struct Appending {
 /// The message that goes when the new one comes.
 #[derive(Clone, Copy)]
 struct Replaced {
+    access: Access,
     mailbox: MailboxId,
     uid: Uid,
 }
@@ -179,10 +183,11 @@ impl ImapSession {
             None => return Err((tag, Malformed::UnknownCommand.into())),
         };
         match self.admit_append(&start).await {
-            Ok(replaced) => Ok(Appending {
+            Ok((target, replaced)) => Ok(Appending {
                 tag,
                 verb: start.verb,
-                mailbox: start.mailbox,
+                access: target.access,
+                mailbox: target.local,
                 replaced,
                 text: start.rest.to_vec(),
                 place: Place::First,
@@ -195,8 +200,11 @@ impl ImapSession {
         }
     }
 
-    /// Whether the command may begin, and which message it replaces.
-    async fn admit_append(&mut self, start: &Start<'_>) -> Result<Option<Replaced>, Reject> {
+    /// Whether the command may begin, where its messages go, and which message it replaces.
+    async fn admit_append(
+        &mut self,
+        start: &Start<'_>,
+    ) -> Result<(place::Place, Option<Replaced>), Reject> {
         self.admit(facts(start.verb))?;
         let replaced = match &start.replaced {
             Some((Numbering::Sequence, _)) if self.enabled.uid_only => {
@@ -205,26 +213,26 @@ impl ImapSession {
             Some((numbering, set)) => Some(self.replaced(*numbering, set)?),
             None => None,
         };
-        self.appendable(&start.mailbox).await?;
-        Ok(replaced)
+        Ok((self.appendable(&start.mailbox).await?, replaced))
     }
 
     fn replaced(&mut self, numbering: Numbering, set: &SequenceSet) -> Result<Replaced, Reject> {
         let view = &self.selected()?.view;
         let uid = view.uids(numbering, set)?.first().copied();
         Ok(Replaced {
+            access: view.access,
             mailbox: view.mailbox,
             uid: uid.ok_or(store::Error::NotFound("message"))?,
         })
     }
 
-    async fn appendable(&self, mailbox: &str) -> Result<(), Reject> {
-        let user = self.user()?;
-        match self.store().mailbox(user.account, mailbox).await {
-            Err(store::Error::NotFound(_)) => Err(Reject::TryCreate),
-            Err(other) => Err(other.into()),
-            Ok(info) if info.no_select => Err(Reject::TryCreate),
-            Ok(_) => Ok(()),
+    async fn appendable(&self, mailbox: &str) -> Result<place::Place, Reject> {
+        match self.place(mailbox, Deed::Insert).await {
+            Ok(place) if !place.info.no_select => Ok(place),
+            Ok(_) | Err(Reject::Store(store::Error::NotFound(_))) => {
+                Err(self.missing_destination(mailbox))
+            }
+            Err(other) => Err(other),
         }
     }
 
@@ -359,25 +367,29 @@ impl ImapSession {
         if let Some(reject) = appending.failed {
             return Err(reject);
         }
-        let (account, store) = (self.user()?.account, self.store());
+        let (target, store) = (appending.access, self.store());
+        let own = target.is_own();
         let count = appending.arrived.len() as u64;
         let appended = match (appending.replaced, appending.arrived.pop()) {
             (Some(replaced), Some(message)) => {
-                let Replaced { mailbox, uid } = replaced;
-                store
-                    .replace(account, mailbox, uid, &appending.mailbox, message)
-                    .await
+                let Replaced {
+                    access,
+                    mailbox,
+                    uid,
+                } = replaced;
+                let to = Destination::new(target, &appending.mailbox);
+                store.replace(access, mailbox, uid, to, message).await
             }
             (_, last) => {
                 appending.arrived.extend(last);
                 store
-                    .append(account, &appending.mailbox, appending.arrived)
+                    .append(target, &appending.mailbox, appending.arrived)
                     .await
             }
         };
         let appended = appended.map_err(|error| match error {
             store::Error::NotFound("message") => Reject::ExpungeIssued,
-            store::Error::NotFound(_) => Reject::TryCreate,
+            store::Error::NotFound(_) if own => Reject::TryCreate,
             other => other.into(),
         })?;
         self.appended += count;

@@ -93,10 +93,11 @@ impl ImapSession {
     }
 
     async fn logged_in(&mut self, identity: Identity) -> Outcome {
-        let hidden = self.store().hidden_capabilities(identity.account).await?;
-        self.offered = capability::offered(
-            &[&self.connection.config.imapd.hide_capabilities[..], &hidden].concat(),
-        );
+        let store = self.store();
+        let hidden = store.hidden_capabilities(identity.account).await?;
+        let hidden = [&self.connection.config.imapd.hide_capabilities[..], &hidden].concat();
+        let account = store.account_by_id(identity.account).await?;
+        self.offered = capability::offered(&hidden, account.admin);
         let user = User {
             account: identity.account,
             address: identity.address.to_string(),

@@ -1,11 +1,11 @@
 //! CATENATE (RFC 4469): copies the octets that a URL names into the message that is being appended.
 //!
 //! They go from the store into the draft piece by piece, as they stand: nothing is decoded, no \Seen is set. A URL that
-//! names nothing of the user's own fails the command, with BADURL and the URL.
+//! names nothing that the user may read fails the command, with BADURL and the URL.
 
 use std::ops::Range;
 
-use store::{AccountId, Draft, MailboxInfo, OpenMessage, Store, Uid};
+use store::{Draft, OpenMessage, Store, Uid};
 
 use super::append::too_big;
 use crate::fetch::fields::Chooser;
@@ -15,7 +15,9 @@ use crate::grammar::fetch::SectionText;
 use crate::grammar::url::{Mailbox, MessageUrl};
 use crate::limits::BODY_CHUNK_OCTETS;
 use crate::session::ImapSession;
+use crate::session::place;
 use crate::session::reject::Reject;
+use crate::session::rights::Deed;
 
 /// A message of which octets are copied.
 struct Source {
@@ -36,10 +38,11 @@ impl ImapSession {
     }
 
     async fn copy_section(&mut self, url: MessageUrl, draft: &mut Draft) -> Result<(), Reject> {
-        let (store, account) = (self.store(), self.user()?.account);
+        let store = self.store();
         let nothing = || Reject::from(store::Error::NotFound("message"));
         let uid = Uid::new(url.uid).ok_or_else(nothing)?;
-        let mailbox = self.mailbox_of(&store, account, url.mailbox).await?;
+        let place = self.mailbox_of(url.mailbox).await?;
+        let (account, mailbox) = (place.access.owner(), place.info);
         if url
             .uid_validity
             .is_some_and(|validity| validity != mailbox.uid_validity.0)
@@ -67,23 +70,16 @@ impl ImapSession {
         }
     }
 
-    async fn mailbox_of(
-        &mut self,
-        store: &Store,
-        account: AccountId,
-        mailbox: Mailbox,
-    ) -> Result<MailboxInfo, Reject> {
-        let selected = match self.state.selected() {
-            Some(selected) => {
-                let id = selected.view.mailbox;
-                Some(store.mailbox_by_id(account, id).await?)
-            }
-            None => None,
-        };
-        let selected = selected.as_ref().map(|info| info.name.as_str());
-        let name = mailbox.resolve(selected);
+    /// The mailbox that a URL names, if the user may read it.
+    async fn mailbox_of(&mut self, mailbox: Mailbox) -> Result<place::Place, Reject> {
+        let selected = self.selected_name().await?;
+        let name = mailbox.resolve(selected.as_deref());
         let name = name.ok_or(store::Error::NotFound("mailbox"))?;
-        Ok(store.mailbox(account, &name).await?)
+        match self.place(&name, Deed::Read).await {
+            // To the reader of a URL it is no good, whatever the reason.
+            Err(Reject::NoPermission) => Err(store::Error::NotFound("mailbox").into()),
+            other => other,
+        }
     }
 }
 

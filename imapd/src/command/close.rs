@@ -1,5 +1,7 @@
 //! CLOSE (RFC 3501 §6.4.2) and UNSELECT (RFC 3691).
 
+use store::Rights;
+
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 
@@ -8,7 +10,8 @@ impl ImapSession {
     pub(crate) async fn close(&mut self) -> Outcome {
         let store = self.store();
         let view = &self.selected()?.view;
-        if !view.read_only {
+        // RFC 4314 §4: without the right to expunge, nothing is expunged, and the answer is OK.
+        if !view.read_only && view.rights.contains(Rights::EXPUNGE) {
             match store
                 .expunge_deleted(view.account, view.mailbox, None)
                 .await

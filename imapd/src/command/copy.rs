@@ -1,7 +1,7 @@
 //! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). Both are atomic in the store.
 
 use daemon::session::Output;
-use store::{Copied, Missing, Uid};
+use store::{Access, Copied, Missing, Uid};
 
 use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
@@ -20,13 +20,18 @@ impl ImapSession {
         to: &str,
         out: &mut Output,
     ) -> Outcome {
-        let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
+        let (store, target) = (self.store(), self.destination(to).await?);
+        let uid_plus = self.offers(Capability::UidPlus);
         let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let missing = missing(numbering, set);
-        let work = store.copy(view.account, view.mailbox, &uids, to, missing);
-        let copied = reporter.wait(work, out).await?.map_err(destination)?;
+        let own = target.access().is_some_and(Access::is_own);
+        let work = store.copy(view.access, view.mailbox, &uids, target, missing);
+        let copied = reporter
+            .wait(work, out)
+            .await?
+            .map_err(|error| destination(error, own))?;
         Ok(match copy_uid(&copied) {
             Some(_) if !uid_plus => Done::text("COPY completed"),
             Some(code) => Done::code(code, "COPY completed"),
@@ -42,13 +47,18 @@ impl ImapSession {
         to: &str,
         out: &mut Output,
     ) -> Outcome {
-        let (store, uid_plus) = (self.store(), self.offers(Capability::UidPlus));
+        let (store, target) = (self.store(), self.destination(to).await?);
+        let uid_plus = self.offers(Capability::UidPlus);
         let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let missing = missing(numbering, set);
-        let work = store.move_messages(view.account, view.mailbox, &uids, to, missing);
-        let moved = reporter.wait(work, out).await?.map_err(destination)?;
+        let own = target.access().is_some_and(Access::is_own);
+        let work = store.move_messages(view.access, view.mailbox, &uids, target, missing);
+        let moved = reporter
+            .wait(work, out)
+            .await?
+            .map_err(|error| destination(error, own))?;
         // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
         if let Some(code) = copy_uid(&moved).filter(|_| uid_plus) {
             out.put(&Response::Untagged(
@@ -73,11 +83,11 @@ fn missing(numbering: Numbering, set: &SequenceSet) -> Missing {
     }
 }
 
-/// The source is selected and was found: what is not found is a message, or the destination.
-fn destination(error: store::Error) -> Reject {
+/// The source is selected and was found: what is not found is a message, or the destination. One's own can be made.
+fn destination(error: store::Error, own: bool) -> Reject {
     match error {
         store::Error::NotFound("message") => Reject::ExpungeIssued,
-        store::Error::NotFound(_) => Reject::TryCreate,
+        store::Error::NotFound(_) if own => Reject::TryCreate,
         other => Reject::Store(other),
     }
 }

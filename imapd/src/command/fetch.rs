@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use daemon::session::Output;
-use store::{FlagChange, FlagOperation, Flags, Uid};
+use store::{FlagChange, FlagOperation, Flags, Rights, Uid};
 use tokio::task::JoinHandle;
 
 use crate::fetch::batch::Batches;
@@ -158,7 +158,8 @@ async fn prepare(
         let changed = |row: Row| row.modseq > since;
         positions.retain(|&position| view.rows().at(position).is_some_and(changed));
     }
-    if plan.sets_seen && !view.read_only {
+    // RFC 4314 §4: without the right to it, \Seen is not set.
+    if plan.sets_seen && !view.read_only && view.rights.contains(Rights::SEEN) {
         mark_seen(&loader.reader, view, &positions).await?;
     }
     let rows = positions
@@ -186,7 +187,7 @@ async fn mark_seen(reader: &Reader, view: &mut View, positions: &[usize]) -> Res
     };
     let stored = reader
         .store
-        .store_flags(reader.account, reader.mailbox, &unseen, &change, None)
+        .store_flags(view.access, reader.mailbox, &unseen, &change, None)
         .await?;
     view.apply_own(&stored);
     Ok(())

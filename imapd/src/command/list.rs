@@ -6,34 +6,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use daemon::session::Output;
-use store::{MailboxInfo, SpecialUse};
+use store::{MailboxInfo, Rights, SpecialUse};
 
 use crate::grammar::capability::Capability;
-use crate::grammar::list::{List, Selection};
+use crate::grammar::list::{List, Returns, Selection};
 use crate::grammar::mailbox::{Pattern, SEPARATOR};
 use crate::grammar::response::{Attribute, Response};
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
+use crate::session::place::Place;
 use crate::session::reject::Reject;
 
-/// What LIST chooses from: the account's mailboxes, and the names that are subscribed without one.
+/// What LIST chooses from: the mailboxes that the user may look up, and the names that are subscribed without one.
 struct Tree {
-    mailboxes: BTreeMap<String, MailboxInfo>,
+    mailboxes: BTreeMap<String, Place>,
     subscribed: BTreeSet<String>,
     parents: BTreeSet<String>,
 }
 
 impl Tree {
-    fn new(mailboxes: Vec<MailboxInfo>, subscribed: Vec<String>) -> Self {
+    fn new(mailboxes: Vec<Place>, subscribed: Vec<String>) -> Self {
         let parents = mailboxes
             .iter()
-            .flat_map(|info| ancestors(&info.name))
+            .flat_map(|place| ancestors(&place.info.name))
             .map(str::to_owned)
             .collect();
         Self {
             mailboxes: mailboxes
                 .into_iter()
-                .map(|info| (info.name.clone(), info))
+                .map(|place| (place.info.name.clone(), place))
                 .collect(),
             subscribed: subscribed.into_iter().collect(),
             parents,
@@ -42,7 +43,7 @@ impl Tree {
 
     /// Whether the name itself is wanted, patterns apart.
     fn is_selected(&self, selection: Selection, name: &str) -> bool {
-        let info = self.mailboxes.get(name);
+        let info = self.info(name);
         let used = info.is_some_and(|info| info.special_use.is_some());
         (!selection.special_use || used)
             && (!selection.subscribed || self.subscribed.contains(name))
@@ -57,10 +58,27 @@ impl Tree {
             .collect()
     }
 
+    fn info(&self, name: &str) -> Option<&MailboxInfo> {
+        self.mailboxes.get(name).map(|place| &place.info)
+    }
+
+    /// Names above mailboxes that are none themselves: the namespace of other users, its users, and mailboxes of theirs
+    /// that the user may not look up (RFC 4314 §4: as if they did not exist).
+    fn levels(&self) -> impl Iterator<Item = &str> {
+        let levels = self.parents.iter().map(String::as_str);
+        levels.filter(|level| !self.mailboxes.contains_key(*level))
+    }
+
     fn attributes(&self, name: &str, tell_subscribed: bool) -> Vec<Attribute> {
         let mut attributes = Vec::new();
-        match self.mailboxes.get(name) {
-            None => attributes.push(Attribute::NonExistent),
+        match self.info(name) {
+            None => {
+                attributes.push(Attribute::NonExistent);
+                // A level of the hierarchy, also to clients that know RFC 3501 alone.
+                if self.parents.contains(name) {
+                    attributes.push(Attribute::NoSelect);
+                }
+            }
             Some(info) if info.no_select => attributes.push(Attribute::NoSelect),
             Some(_) => {}
         }
@@ -73,14 +91,14 @@ impl Tree {
         if tell_subscribed && self.subscribed.contains(name) {
             attributes.push(Attribute::Subscribed);
         }
-        let special_use = self.mailboxes.get(name).and_then(|info| info.special_use);
+        let special_use = self.info(name).and_then(|info| info.special_use);
         attributes
             .extend(special_use.map(|special_use| Attribute::Use(attribute_name(special_use))));
         attributes
     }
 }
 
-fn attribute_name(special_use: SpecialUse) -> &'static str {
+pub(super) fn attribute_name(special_use: SpecialUse) -> &'static str {
     match special_use {
         SpecialUse::Archive => "\\Archive",
         SpecialUse::Drafts => "\\Drafts",
@@ -158,12 +176,9 @@ impl ImapSession {
                 old_name: None,
             };
             self.say(&line, out);
-            let info = tree
-                .mailboxes
-                .get(&listed.name)
-                .filter(|info| listed.matched && !info.no_select);
-            if let (Some(items), Some(info)) = (&returns.status, info) {
-                self.say(&self.status_response(info, items).await?, out);
+            let place = tree.mailboxes.get(&listed.name);
+            if let Some(place) = place.filter(|_| listed.matched) {
+                self.tell_more(place, &returns, out).await?;
             }
             out.drain().await?;
         }
@@ -174,17 +189,15 @@ impl ImapSession {
     /// not the one spelling (§6.3.9.7).
     pub(crate) async fn tell_name(
         &self,
-        info: &MailboxInfo,
+        place: &Place,
         written: &str,
         out: &mut Output,
     ) -> Result<(), Reject> {
-        let account = self.user()?.account;
-        let mut attributes = vec![
-            match self.store().has_children(account, &info.name).await? {
-                true => Attribute::HasChildren,
-                false => Attribute::HasNoChildren,
-            },
-        ];
+        let info = &place.info;
+        let mut attributes = vec![match self.has_children(place).await? {
+            true => Attribute::HasChildren,
+            false => Attribute::HasNoChildren,
+        }];
         attributes.extend(
             info.special_use
                 .map(|special_use| Attribute::Use(attribute_name(special_use))),
@@ -196,6 +209,41 @@ impl ImapSession {
             old_name: (written != info.name).then(|| written.to_owned()),
         };
         self.say(&line, out);
+        Ok(())
+    }
+
+    /// Whether there are mailboxes below that the user may look up.
+    async fn has_children(&self, place: &Place) -> Result<bool, Reject> {
+        if place.access.is_own() {
+            let (store, owner) = (self.store(), place.access.owner());
+            return Ok(store.has_children(owner, &place.local).await?);
+        }
+        let visible = self.visible_mailboxes().await?;
+        Ok(visible
+            .iter()
+            .any(|other| ancestors(&other.info.name).any(|above| above == place.info.name)))
+    }
+
+    /// What LIST tells besides of a mailbox, as far as its rights go: after its LIST line, never before (RFC 5819 §2,
+    /// RFC 8440 §3, RFC 9590 §3).
+    async fn tell_more(
+        &self,
+        place: &Place,
+        returns: &Returns,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let readable = place.rights.contains(Rights::READ) && !place.info.no_select;
+        if let Some(items) = returns.status.as_ref().filter(|_| readable) {
+            let owner = place.access.owner();
+            let status = self.status_response(owner, &place.info, items).await?;
+            self.say(&status, out);
+        }
+        if returns.my_rights {
+            self.say(&super::acl::my_rights(place), out);
+        }
+        if let Some(entries) = &returns.metadata {
+            self.list_metadata(place, entries, out).await?;
+        }
         Ok(())
     }
 
@@ -212,7 +260,7 @@ impl ImapSession {
             attributes.retain(|attribute| {
                 !matches!(attribute, Attribute::NonExistent | Attribute::NoSelect)
             });
-            let info = tree.mailboxes.get(&name);
+            let info = tree.info(&name);
             if !subscribed || info.is_none_or(|info| info.no_select) {
                 attributes.insert(0, Attribute::NoSelect);
             }
@@ -227,7 +275,7 @@ impl ImapSession {
 
     async fn tree(&self) -> Result<Tree, Reject> {
         let (store, account) = (self.store(), self.user()?.account);
-        let mailboxes = store.mailboxes(account).await?;
+        let mailboxes = self.visible_mailboxes().await?;
         Ok(Tree::new(mailboxes, store.subscriptions(account).await?))
     }
 }
@@ -280,6 +328,20 @@ fn choose(tree: &Tree, selection: Selection, patterns: &[Pattern]) -> Vec<Listed
             listed.entry(ancestor.to_owned()).or_insert(line).child_info = true;
         }
     }
+    if !selection.subscribed && !selection.special_use {
+        let asked = |level: &str| {
+            let asking = patterns.iter().filter(|pattern| pattern.asks_for_levels());
+            asking.into_iter().any(|pattern| pattern.matches(level))
+        };
+        for level in tree.levels().filter(|level| asked(level)) {
+            let line = Listed {
+                name: level.to_owned(),
+                matched: false,
+                child_info: false,
+            };
+            listed.entry(level.to_owned()).or_insert(line);
+        }
+    }
     listed.into_values().collect()
 }
 
@@ -304,7 +366,7 @@ fn choose_subscribed(tree: &Tree, pattern: &Pattern) -> BTreeMap<String, bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::{MailboxId, ModSeq, Uid, UidValidity};
+    use store::{AccountId, MailboxId, ModSeq, Uid, UidValidity};
 
     fn info(name: &str, special_use: Option<SpecialUse>) -> MailboxInfo {
         MailboxInfo {
@@ -317,11 +379,21 @@ mod tests {
             unseen: 0,
             deleted: 0,
             size: 0,
+            deleted_size: 0,
             recent_from: Uid::FIRST,
             special_use,
             keywords: Vec::new(),
             no_select: false,
             subscribed: false,
+        }
+    }
+
+    fn place(name: &str, special_use: Option<SpecialUse>) -> Place {
+        Place {
+            access: AccountId(1).into(),
+            rights: Rights::ALL,
+            local: name.into(),
+            info: info(name, special_use),
         }
     }
 
@@ -336,8 +408,8 @@ mod tests {
             "Vegetable",
             "Vegetable/Broccoli",
         ];
-        let mut mailboxes: Vec<MailboxInfo> = names.iter().map(|name| info(name, None)).collect();
-        mailboxes.push(info("Sent", Some(SpecialUse::Sent)));
+        let mut mailboxes: Vec<Place> = names.iter().map(|name| place(name, None)).collect();
+        mailboxes.push(place("Sent", Some(SpecialUse::Sent)));
         let subscribed = [
             "Fruit/Banana",
             "Fruit/Peach",

@@ -9,13 +9,18 @@ use crate::grammar::command::Use;
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
+use crate::session::rights::Deed;
 
 impl ImapSession {
     pub(crate) async fn create(&mut self, name: &str, uses: &[Use], out: &mut Output) -> Outcome {
         let special_use = special_use(uses)?;
+        let (access, local) = self.new_place(name).await?;
+        if special_use.is_some() && !access.is_own() {
+            return Err(Reject::NoSuchUse);
+        }
         let made = self
             .store()
-            .create_mailbox(self.user()?.account, name, special_use)
+            .create_mailbox(access.owner(), &local, special_use)
             .await?;
         self.tell_normalised(name, name, out).await?;
         Ok(match self.offers(Capability::ObjectId) {
@@ -25,8 +30,9 @@ impl ImapSession {
     }
 
     pub(crate) async fn delete(&mut self, name: &str) -> Outcome {
+        let place = self.place(name, Deed::Remove).await?;
         self.store()
-            .delete_mailbox(self.user()?.account, name)
+            .delete_mailbox(place.access.owner(), &place.local)
             .await?;
         // One's own selected mailbox: the client has asked for it, and is not thrown out.
         if let Err(Reject::MailboxRemoved) = self.catch_up(true).await {
@@ -36,8 +42,18 @@ impl ImapSession {
     }
 
     pub(crate) async fn rename(&mut self, from: &str, to: &str, out: &mut Output) -> Outcome {
+        let place = self.place(from, Deed::Remove).await?;
+        let (access, new) = self.new_place(to).await?;
+        if access != place.access {
+            let reason = "A mailbox cannot go to another account";
+            return Err(store::Error::NotPermitted(reason).into());
+        }
+        if place.local == "INBOX" && !access.is_own() {
+            let reason = "The INBOX of another user cannot be renamed";
+            return Err(store::Error::NotPermitted(reason).into());
+        }
         self.store()
-            .rename_mailbox(self.user()?.account, from, to)
+            .rename_mailbox(access.owner(), &place.local, &new)
             .await?;
         self.tell_normalised(to, from, out).await?;
         Ok(Done::text("RENAME completed"))
@@ -54,9 +70,9 @@ impl ImapSession {
         if !self.enabled.rev2 {
             return Ok(());
         }
-        let info = self.store().mailbox(self.user()?.account, written).await?;
-        if info.name != written {
-            self.tell_name(&info, before, out).await?;
+        let place = self.place(written, Deed::LearnRights).await?;
+        if place.info.name != written {
+            self.tell_name(&place, before, out).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The commands, a file for each or for a few that belong together. Each is a method of the session that puts its
 //! untagged data and returns how it ended; the dispatcher has checked the state, and does the telling and answering.
 
+mod acl;
 pub mod append;
 pub mod authenticate;
 mod capability;
@@ -15,8 +16,10 @@ mod id;
 mod idle;
 mod list;
 mod mailbox;
+mod metadata;
 mod multi_search;
 mod namespace;
+mod quota;
 mod search;
 mod select;
 mod sort;

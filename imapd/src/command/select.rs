@@ -13,7 +13,9 @@ use crate::grammar::select::{Resync, Select};
 use crate::session::ImapSession;
 use crate::session::contexts::Contexts;
 use crate::session::dispatch::{Done, Outcome};
+use crate::session::place::Place;
 use crate::session::reject::Reject;
+use crate::session::rights::{Deed, is_read_write};
 use crate::session::state::{Selected, State};
 use crate::view::{Manner, View, tell_vanished};
 
@@ -28,17 +30,18 @@ impl ImapSession {
             return Err(Reject::NotEnabled("QRESYNC"));
         }
         self.leave_selected(out);
-        let (selected, info) = self.open(&select.mailbox, read_only).await?;
+        let (selected, place) = self.open(&select.mailbox, read_only).await?;
         self.enabled.condstore |= select.condstore;
-        self.tell_mailbox(&selected.view, &info, out);
+        self.tell_mailbox(&selected.view, &place.info, out);
         if self.enabled.rev2 {
-            self.tell_name(&info, &select.mailbox, out).await?;
+            self.tell_name(&place, &select.mailbox, out).await?;
         }
         if let Some(resync) = &select.resync {
             self.resynchronise(&selected.view, resync, out).await?;
         }
         self.state = State::Selected(self.user()?, Box::new(selected));
         Ok(match read_only {
+            false if !is_read_write(place.rights) => Done::code(Code::ReadOnly, "SELECT completed"),
             true => Done::code(Code::ReadOnly, "EXAMINE completed"),
             false => Done::code(Code::ReadWrite, "SELECT completed"),
         })
@@ -52,33 +55,38 @@ impl ImapSession {
         }
     }
 
-    async fn open(&self, name: &str, read_only: bool) -> Result<(Selected, MailboxInfo), Reject> {
-        let (user, store) = (self.user()?, self.store());
-        let info = store.mailbox(user.account, name).await?;
-        if info.no_select {
+    async fn open(&self, name: &str, read_only: bool) -> Result<(Selected, Place), Reject> {
+        let store = self.store();
+        let mut place = self.place(name, Deed::Read).await?;
+        if place.info.no_select {
             return Err(Reject::Store(store::Error::NotPermitted(
                 "The mailbox holds only other mailboxes",
             )));
         }
         // Watched from before the snapshot, so that nothing falls between the two.
-        let changes = store.watch_mailbox(info.id);
+        let changes = store.watch_mailbox(place.info.id);
         // A client that cannot be told of \Recent does not take it from those that can.
         let mode = if read_only || self.enabled.rev2 {
             SnapshotMode::ReadOnly
         } else {
             SnapshotMode::ClaimRecent
         };
-        let snapshot = store.snapshot(user.account, info.id, mode).await?;
-        let mut view = View::new(user.account, &snapshot, read_only);
+        let snapshot = store.snapshot(place.access, place.info.id, mode).await?;
+        let mut view = View::new(place.access, &snapshot, read_only);
         if self.enabled.rev2 {
             view.ignore_recent();
         }
+        let name = std::mem::take(&mut place.info.name);
+        place.info = MailboxInfo {
+            name,
+            ..snapshot.info
+        };
         let selected = Selected {
             view,
             changes,
             contexts: Contexts::default(),
         };
-        Ok((selected, snapshot.info))
+        Ok((selected, place))
     }
 
     fn tell_mailbox(&self, view: &View, info: &MailboxInfo, out: &mut Output) {

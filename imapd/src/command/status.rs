@@ -3,13 +3,14 @@
 //! All but RECENT stands in the mailbox's row: the cost does not depend on the size of the mailbox.
 
 use daemon::session::Output;
-use store::MailboxInfo;
+use store::{AccountId, MailboxInfo};
 
 use crate::grammar::response::Response;
 use crate::grammar::status::StatusItem;
 use crate::session::ImapSession;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
+use crate::session::rights::Deed;
 
 impl ImapSession {
     pub(crate) async fn status(
@@ -18,7 +19,8 @@ impl ImapSession {
         items: &[StatusItem],
         out: &mut Output,
     ) -> Outcome {
-        let info = self.store().mailbox(self.user()?.account, name).await?;
+        let place = self.place(name, Deed::Read).await?;
+        let (owner, info) = (place.access.owner(), place.info);
         if info.no_select {
             return Err(Reject::Store(store::Error::NotPermitted(
                 "The mailbox holds only other mailboxes",
@@ -27,18 +29,20 @@ impl ImapSession {
         if items.contains(&StatusItem::HighestModSeq) {
             self.enable_condstore(out);
         }
-        self.say(&self.status_response(&info, items).await?, out);
+        self.say(&self.status_response(owner, &info, items).await?, out);
         Ok(Done::text("STATUS completed"))
     }
 
+    /// What is told of a mailbox of `owner`.
     pub(crate) async fn status_response(
         &self,
+        owner: AccountId,
         info: &MailboxInfo,
         items: &[StatusItem],
     ) -> Result<Response, Reject> {
         let mut values = Vec::with_capacity(items.len());
         for &item in items {
-            values.push((item, self.status_value(info, item).await?));
+            values.push((item, self.status_value(owner, info, item).await?));
         }
         Ok(Response::Status {
             mailbox: info.name.clone(),
@@ -46,39 +50,31 @@ impl ImapSession {
         })
     }
 
-    async fn status_value(&self, info: &MailboxInfo, item: StatusItem) -> Result<u64, Reject> {
+    async fn status_value(
+        &self,
+        owner: AccountId,
+        info: &MailboxInfo,
+        item: StatusItem,
+    ) -> Result<u64, Reject> {
         Ok(match item {
             StatusItem::Messages => info.messages.into(),
-            StatusItem::Recent => self.recent(info).await?.into(),
+            StatusItem::Recent => self.recent(owner, info).await?.into(),
             StatusItem::UidNext => info.uid_next.value().into(),
             StatusItem::UidValidity => info.uid_validity.0.into(),
             StatusItem::Unseen => info.unseen.into(),
             StatusItem::Deleted => info.deleted.into(),
+            StatusItem::DeletedStorage => info.deleted_size,
             StatusItem::Size => info.size,
             StatusItem::HighestModSeq => info.highest_modseq.0,
             StatusItem::MailboxId => u64::try_from(info.id.0).unwrap_or_default(),
-            StatusItem::DeletedStorage => self.deleted_octets(info).await?,
             StatusItem::AppendLimit => self.connection.config.limits.message_octets,
         })
     }
 
-    async fn deleted_octets(&self, info: &MailboxInfo) -> Result<u64, Reject> {
-        if info.deleted == 0 {
-            return Ok(0);
-        }
-        Ok(self
-            .store()
-            .deleted_octets(self.user()?.account, info.id)
-            .await?)
-    }
-
-    async fn recent(&self, info: &MailboxInfo) -> Result<u32, Reject> {
+    async fn recent(&self, owner: AccountId, info: &MailboxInfo) -> Result<u32, Reject> {
         if info.recent_from == info.uid_next {
             return Ok(0);
         }
-        Ok(self
-            .store()
-            .count_recent(self.user()?.account, info.id)
-            .await?)
+        Ok(self.store().count_recent(owner, info.id).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! STORE (RFC 3501 §6.4.6; RFC 7162 §3.1.3).
 
 use daemon::session::Output;
-use store::{FlagChange, FlagOperation, Flags, Keywords, ModSeq, Uid};
+use store::{FlagChange, FlagOperation, Flags, Keywords, ModSeq, Rights, Uid};
 
 use crate::grammar::code::Code;
 use crate::grammar::flag::{Flag, SystemFlag};
@@ -27,9 +27,12 @@ impl ImapSession {
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let change = flag_change(&command);
+        if !may_change(view.rights, &change) {
+            return Err(Reject::NoPermission);
+        }
         let unchanged_since = command.unchanged_since.map(ModSeq);
         let stored = store
-            .store_flags(view.account, view.mailbox, &uids, &change, unchanged_since)
+            .store_flags(view.access, view.mailbox, &uids, &change, unchanged_since)
             .await?;
         if command.silent && !condstore {
             let named = named_keywords(&stored.keywords, &change.keywords);
@@ -67,6 +70,16 @@ fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], refused: bool
     } else {
         Ok(Done::text("STORE completed"))
     }
+}
+
+/// "STORE operation SHOULD NOT fail if the user has rights to modify at least one flag specified" (RFC 4314 §4). FLAGS
+/// specifies those that are not named, too. The store changes what may be changed.
+fn may_change(rights: Rights, change: &FlagChange) -> bool {
+    let named = change.operation != FlagOperation::Replace;
+    let others = !change.keywords.is_empty() || !named;
+    let wanted = if named { change.flags } else { Flags::ALL };
+    let nothing = wanted.is_empty() && !others;
+    nothing || !(wanted & rights.flags()).is_empty() || others && rights.contains(Rights::WRITE)
 }
 
 fn flag_change(command: &Store) -> FlagChange {

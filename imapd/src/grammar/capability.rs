@@ -105,7 +105,7 @@ const PART_OF_REV2: [Capability; 16] = [
 ];
 
 /// What needs something else: where that is hidden, it cannot be offered either.
-const NEEDS: [(Capability, Capability); 16] = [
+const NEEDS: [(Capability, Capability); 19] = [
     (Capability::QResync, Capability::CondStore),
     (Capability::QResync, Capability::Enable),
     (Capability::Utf8Accept, Capability::Enable),
@@ -117,6 +117,9 @@ const NEEDS: [(Capability, Capability); 16] = [
     (Capability::ListMetadata, Capability::ListExtended),
     (Capability::ListMetadata, Capability::Metadata),
     (Capability::Rights, Capability::Acl),
+    (Capability::QuotaStorage, Capability::Quota),
+    (Capability::QuotaMessage, Capability::Quota),
+    (Capability::QuotaSet, Capability::Quota),
     (Capability::SortDisplay, Capability::Sort),
     (Capability::ESort, Capability::Sort),
     (Capability::ContextSearch, Capability::ESearch),

@@ -62,6 +62,12 @@ pub enum Code {
     Limit,
     /// MAILBOXID (RFC 8474 §4)
     MailboxId(i64),
+    /// METADATA LONGENTRIES (RFC 5464 §4.2.1)
+    MetadataLongEntries(u64),
+    /// METADATA MAXSIZE (RFC 5464 §4.3)
+    MetadataMaxSize(u64),
+    /// METADATA TOOMANY (RFC 5464 §4.3)
+    MetadataTooMany,
     /// MODIFIED (RFC 7162 §3.1.3)
     Modified(Ranges),
     /// NONEXISTENT
@@ -78,9 +84,9 @@ pub enum Code {
     OverQuota,
     /// PERMANENTFLAGS
     PermanentFlags {
-        /// Whether flags can be changed at all.
-        writable: bool,
-        /// Keywords of the mailbox.
+        /// System flags that can be changed.
+        system: Vec<SystemFlag>,
+        /// Keywords that can be changed.
         keywords: Vec<String>,
         /// Whether new keywords can be made.
         extensible: bool,
@@ -141,6 +147,11 @@ impl Code {
             Self::HighestModSeq(modseq) => words(&["HIGHESTMODSEQ ", &modseq.to_string()]),
             Self::Limit => words(&["LIMIT"]),
             Self::MailboxId(id) => words(&["MAILBOXID (", &mailbox_id(*id), ")"]),
+            Self::MetadataLongEntries(octets) => {
+                words(&["METADATA LONGENTRIES ", &octets.to_string()]);
+            }
+            Self::MetadataMaxSize(octets) => words(&["METADATA MAXSIZE ", &octets.to_string()]),
+            Self::MetadataTooMany => words(&["METADATA TOOMANY"]),
             Self::NonExistent => words(&["NONEXISTENT"]),
             Self::NoPermission => words(&["NOPERM"]),
             Self::UidRequired => words(&["UIDREQUIRED"]),
@@ -190,12 +201,11 @@ impl Code {
                 numbers.encode(into);
             }
             Self::PermanentFlags {
-                writable,
+                system,
                 keywords,
                 extensible,
             } => {
                 into.extend_from_slice(b"PERMANENTFLAGS ");
-                let system = if *writable { &SystemFlag::ALL[..] } else { &[] };
                 let keywords = keywords.iter().map(String::as_str);
                 encode_flags(system, keywords.chain(extensible.then_some("\\*")), into);
             }

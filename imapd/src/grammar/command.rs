@@ -7,12 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use daemon::secret::Secret;
 
+use super::acl::Acl;
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::dialect::Dialect;
 use super::fetch::Fetch;
 use super::list::List;
 use super::mailbox;
+use super::metadata::Metadata;
+use super::quota::Quota;
 use super::search::{MultiSearch, Search};
 use super::select::Select;
 use super::sequence::SequenceSet;
@@ -109,6 +112,12 @@ pub enum Command {
     },
     /// NAMESPACE (RFC 2342)
     Namespace,
+    /// GETACL, SETACL, DELETEACL, LISTRIGHTS, MYRIGHTS (RFC 4314)
+    Acl(Acl),
+    /// GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208)
+    Quota(Quota),
+    /// GETMETADATA, SETMETADATA (RFC 5464)
+    Metadata(Metadata),
     /// IDLE (RFC 2177)
     Idle,
     /// COMPRESS DEFLATE (RFC 4978)
@@ -197,6 +206,15 @@ impl Command {
             Verb::Enable => parse_enable(cursor).map(Self::Enable),
             Verb::List => List::parse(cursor).map(Self::List),
             Verb::Lsub => parse_lsub(cursor),
+            Verb::GetAcl | Verb::SetAcl | Verb::DeleteAcl | Verb::ListRights | Verb::MyRights => {
+                Acl::parse(verb, cursor).map(Self::Acl)
+            }
+            Verb::GetQuota | Verb::GetQuotaRoot | Verb::SetQuota => {
+                Quota::parse(verb, cursor).map(Self::Quota)
+            }
+            Verb::GetMetadata | Verb::SetMetadata => {
+                Metadata::parse(verb, cursor).map(Self::Metadata)
+            }
             _ => Self::parse_with_mailbox_or_set(verb, cursor),
         }
     }

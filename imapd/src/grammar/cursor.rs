@@ -282,7 +282,22 @@ impl<'a> Cursor<'a> {
         utf8(Cow::Owned(value))
     }
 
+    /// Reads a literal8, `~{5}`, which may hold NUL (RFC 3516 §4.4).
+    pub fn literal8(&mut self, what: &'static str) -> Parsed<&'a [u8]> {
+        self.expect(b'~', what)?;
+        self.counted(what)
+    }
+
     fn literal(&mut self, what: &'static str) -> Parsed<&'a [u8]> {
+        let value = self.counted(what)?;
+        // RFC 3501 §9: a literal holds CHAR8, which NUL is not.
+        if value.contains(&0) {
+            return Err(Malformed::Expected("a literal without NUL"));
+        }
+        Ok(value)
+    }
+
+    fn counted(&mut self, what: &'static str) -> Parsed<&'a [u8]> {
         self.expect(b'{', what)?;
         let length = self.number()?;
         self.eat(b'+');
@@ -294,10 +309,6 @@ impl<'a> Cursor<'a> {
             .rest
             .split_at_checked(length)
             .ok_or(Malformed::Expected("a whole literal"))?;
-        // RFC 3501 §9: a literal holds CHAR8, which NUL is not.
-        if value.contains(&0) {
-            return Err(Malformed::Expected("a literal without NUL"));
-        }
         self.rest = rest;
         Ok(value)
     }

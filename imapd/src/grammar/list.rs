@@ -3,6 +3,7 @@
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::mailbox;
+use super::metadata::EntryName;
 use super::status::StatusItem;
 
 /// Most patterns in one LIST.
@@ -30,6 +31,10 @@ pub struct Returns {
     pub children: bool,
     /// STATUS (…) (RFC 5819)
     pub status: Option<Vec<StatusItem>>,
+    /// MYRIGHTS (RFC 8440)
+    pub my_rights: bool,
+    /// METADATA (…) (RFC 9590)
+    pub metadata: Option<Vec<EntryName>>,
 }
 
 /// A LIST command.
@@ -128,6 +133,11 @@ fn parse_returns(cursor: &mut Cursor<'_>) -> Parsed<Returns> {
             "STATUS" if cursor.offers(Capability::ListStatus) => {
                 cursor.space()?;
                 returns.status = Some(StatusItem::parse_list(cursor)?);
+            }
+            "MYRIGHTS" if cursor.offers(Capability::ListMyRights) => returns.my_rights = true,
+            "METADATA" if cursor.offers(Capability::ListMetadata) => {
+                cursor.space()?;
+                returns.metadata = Some(EntryName::parse_several(cursor)?);
             }
             _ => return Err(Malformed::Expected("a known return option")),
         }

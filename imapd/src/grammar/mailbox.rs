@@ -98,6 +98,11 @@ impl Pattern {
         Self { pattern }
     }
 
+    /// Whether it asks for levels, too, that are no mailboxes (RFC 3501 §6.3.8: `%` "is the last character").
+    pub fn asks_for_levels(&self) -> bool {
+        self.pattern.last() == Some(&'%')
+    }
+
     /// Whether the whole of `name` matches.
     ///
     /// The states of the pattern that are reachable are carried along the name: time is the product of the lengths,

@@ -6,6 +6,7 @@
 //! Failure is a [`Malformed`] value which says what was expected; the session turns it into a reply.
 //! This module does not know which commands are allowed in which state, nor what a mailbox holds.
 
+pub mod acl;
 pub mod append;
 pub mod capability;
 pub mod code;
@@ -21,7 +22,9 @@ pub mod flag;
 pub mod fragment;
 pub mod list;
 pub mod mailbox;
+pub mod metadata;
 pub mod partial;
+pub mod quota;
 pub mod quote;
 pub mod response;
 pub mod search;

@@ -5,10 +5,13 @@
 
 use daemon::session::Encode;
 
+use super::acl::AclData;
 use super::code::{self, Code, encode_flags, encode_text};
 use super::dialect::Dialect;
 use super::esearch::Found;
 use super::flag::SystemFlag;
+use super::metadata::MetadataData;
+use super::quota::QuotaData;
 use super::sequence::Ranges;
 use super::status::StatusItem;
 use super::thread::Threads;
@@ -93,8 +96,8 @@ pub enum Response {
     Enabled(Vec<&'static str>),
     /// `* ID`
     Id(Vec<(&'static str, &'static str)>),
-    /// `* NAMESPACE`: one personal namespace with an empty prefix.
-    Namespace,
+    /// `* NAMESPACE`: one personal namespace with an empty prefix, and that of other users, by its prefix, if there is one.
+    Namespace(Option<&'static str>),
     /// `* FLAGS`
     Flags(Vec<String>),
     /// `* n EXISTS`
@@ -135,6 +138,17 @@ pub enum Response {
         /// What was asked for.
         items: Vec<(StatusItem, u64)>,
     },
+    /// `* ACL`, `* LISTRIGHTS`, `* MYRIGHTS`
+    Acl {
+        /// Of which mailbox.
+        mailbox: String,
+        /// What is told of it.
+        data: AclData,
+    },
+    /// `* QUOTA`, `* QUOTAROOT`
+    Quota(QuotaData),
+    /// `* METADATA`
+    Metadata(MetadataData),
     /// `* SEARCH`, with the highest mod-sequence if one was asked for.
     Search(Vec<u32>, Option<u64>),
     /// `* SORT` (RFC 5256)
@@ -203,7 +217,7 @@ impl Response {
             }
             Self::Enabled(names) => encode_words("ENABLED", names.iter().copied(), into),
             Self::Id(fields) => encode_id(fields, into),
-            Self::Namespace => into.extend_from_slice(b"NAMESPACE ((\"\" \"/\")) NIL NIL"),
+            Self::Namespace(others) => encode_namespace(*others, into),
             Self::Flags(keywords) => {
                 into.extend_from_slice(b"FLAGS ");
                 encode_flags(&SystemFlag::ALL, keywords.iter().map(String::as_str), into);
@@ -238,6 +252,9 @@ impl Response {
                 mailbox,
             } => encode_list("LSUB", attributes, mailbox, dialect, into),
             Self::Status { mailbox, items } => encode_status(mailbox, items, dialect, into),
+            Self::Acl { mailbox, data } => data.encode(mailbox, dialect, into),
+            Self::Quota(data) => data.encode(dialect, into),
+            Self::Metadata(data) => data.encode(dialect, into),
             Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
             Self::Sort(numbers) => encode_numbers("SORT", numbers, into),
             Self::Thread(threads) => encode_threads(threads, into),
@@ -268,6 +285,19 @@ fn encode_words<'a>(first: &str, words: impl Iterator<Item = &'a str>, into: &mu
         into.push(b' ');
         into.extend_from_slice(word.as_bytes());
     }
+}
+
+fn encode_namespace(others: Option<&str>, into: &mut Vec<u8>) {
+    into.extend_from_slice(b"NAMESPACE ((\"\" \"/\")) ");
+    match others {
+        Some(prefix) => {
+            into.extend_from_slice(b"((");
+            quote::string(prefix.as_bytes(), into);
+            into.extend_from_slice(b" \"/\"))");
+        }
+        None => into.extend_from_slice(b"NIL"),
+    }
+    into.extend_from_slice(b" NIL");
 }
 
 fn encode_numbered(number: u32, rest: &str, into: &mut Vec<u8>) {
@@ -402,7 +432,7 @@ mod tests {
             "A003 OK [COPYUID 38505 304,319:320 3956:3958] Done"
         );
         let code = Code::PermanentFlags {
-            writable: true,
+            system: SystemFlag::ALL.to_vec(),
             keywords: vec!["$Junk".into()],
             extensible: true,
         };
@@ -415,8 +445,12 @@ mod tests {
             "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk \\*)] Limited"
         );
         assert_eq!(
-            line(&Response::Namespace),
+            line(&Response::Namespace(None)),
             "* NAMESPACE ((\"\" \"/\")) NIL NIL"
+        );
+        assert_eq!(
+            line(&Response::Namespace(Some("Other Users/"))),
+            "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL"
         );
         assert_eq!(
             line(&Response::Search(vec![2, 84, 882], Some(7))),

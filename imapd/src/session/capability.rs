@@ -56,14 +56,27 @@ const WHOLE: &[Capability] = &[
     Capability::Compress,
     Capability::UidOnly,
     Capability::Unauthenticate,
+    Capability::ListMyRights,
+    Capability::ListMetadata,
+    Capability::Metadata,
+    Capability::Acl,
+    Capability::Rights,
+    Capability::Quota,
+    Capability::QuotaStorage,
+    Capability::QuotaMessage,
+    Capability::QuotaSet,
 ];
 
-/// What is offered where `hidden` names what is not.
+/// What is offered to administrators alone.
+const ADMINISTRATIVE: &[Capability] = &[Capability::QuotaSet];
+
+/// What is offered where `hidden` names what is not, to an administrator or to somebody else.
 ///
 /// RFC 7888 §6: a server has LITERAL+ or LITERAL-; ours has the first, and the second where that is hidden.
-pub fn offered(hidden: &[String]) -> Capabilities {
+pub fn offered(hidden: &[String], admin: bool) -> Capabilities {
     let whole = WHOLE.iter().copied();
     let offered: Capabilities = whole
+        .filter(|capability| admin || !ADMINISTRATIVE.contains(capability))
         .filter(|capability| !is_hidden(capability.name(), hidden))
         .collect();
     let offered = offered.self_sufficient();
@@ -99,6 +112,8 @@ fn with_value(capability: Capability, connection: &Connection) -> String {
         Capability::AppendLimit => {
             format!("APPENDLIMIT={}", connection.config.limits.message_octets)
         }
+        // The rights that RFC 2086 did not have (RFC 4314 §5.1.1).
+        Capability::Rights => "RIGHTS=texk".to_owned(),
         other => other.name().to_owned(),
     }
 }
@@ -150,7 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_not_offered() {
-        let offered = offered(&["move".to_owned()]);
+        let offered = offered(&["move".to_owned()], false);
+        assert!(!offered.contains(Capability::QuotaSet));
+        assert!(super::offered(&[], true).contains(Capability::QuotaSet));
         assert!(!offered.contains(Capability::Move));
         assert!(offered.contains(Capability::Imap4Rev1));
         assert!(offered.contains(Capability::UidPlus));
@@ -160,7 +177,7 @@ mod tests {
     fn one_of_the_two_literals_is_offered() {
         let has = |hidden: &[&str]| {
             let hidden: Vec<String> = hidden.iter().map(|&name| name.to_owned()).collect();
-            let offered = offered(&hidden);
+            let offered = offered(&hidden, false);
             [Capability::LiteralPlus, Capability::LiteralMinus].map(|one| offered.contains(one))
         };
         assert_eq!(has(&[]), [true, false]);

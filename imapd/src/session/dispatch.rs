@@ -154,6 +154,11 @@ impl ImapSession {
             {
                 return Err(Reject::ReadOnly);
             }
+            (Needs::Selected, State::Selected(_, selected))
+                if !selected.view.rights.contains(facts.rights) =>
+            {
+                return Err(Reject::NoPermission);
+            }
             _ => {}
         }
         if facts.by_number && self.enabled.uid_only {
@@ -196,6 +201,9 @@ impl ImapSession {
             Command::Lsub { reference, pattern } => self.lsub(&reference, &pattern, out).await,
             Command::Status { mailbox, items } => self.status(&mailbox, &items, out).await,
             Command::Namespace => self.namespace(out),
+            Command::Acl(acl) => self.acl(acl, out).await,
+            Command::Quota(quota) => self.quota(quota, out).await,
+            Command::Metadata(metadata) => self.metadata(metadata, out).await,
             Command::Idle => self.idle(tag, out),
             Command::Compress => self.compress(),
             Command::Check => Ok(Done::text("CHECK completed")),
@@ -230,7 +238,7 @@ impl ImapSession {
         }
         changes.mark_unchanged();
         let news = match store
-            .changes_since(view.account, view.mailbox, view.modseq())
+            .changes_since(view.access, view.mailbox, view.modseq())
             .await
         {
             Err(store::Error::NotFound(_)) => return Err(Reject::MailboxRemoved),

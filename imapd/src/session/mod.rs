@@ -13,8 +13,10 @@ pub mod capability;
 pub mod contexts;
 pub mod dispatch;
 pub mod intake;
+pub mod place;
 pub mod progress;
 pub mod reject;
+pub mod rights;
 pub mod state;
 pub mod table;
 
@@ -116,7 +118,7 @@ impl ImapSession {
     pub fn new(connection: Connection) -> Self {
         Self {
             tls: connection.tls.clone(),
-            offered: capability::offered(&connection.config.imapd.hide_capabilities),
+            offered: capability::offered(&connection.config.imapd.hide_capabilities, false),
             connection,
             state: State::NotAuthenticated,
             identity: None,

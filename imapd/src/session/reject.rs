@@ -38,6 +38,15 @@ pub enum Reject {
     /// The selected mailbox was opened for reading only.
     #[error("mailbox is read-only")]
     ReadOnly,
+    /// The rights to a mailbox that the user may know of do not allow it (RFC 4314).
+    #[error("permission denied")]
+    NoPermission,
+    /// An annotation is larger than the limit.
+    #[error("annotation is too big")]
+    AnnotationTooBig,
+    /// No more annotations fit.
+    #[error("too many annotations")]
+    TooManyAnnotations,
     /// The destination of COPY, MOVE or APPEND does not exist, and could be made.
     #[error("destination does not exist")]
     TryCreate,
@@ -130,6 +139,12 @@ impl Reject {
             Self::Login(failure) => login(*failure),
             Self::NoSuchNumber => bad("No message has such a sequence number"),
             Self::ReadOnly => no(Code::ReadOnly, "Mailbox is open for reading only"),
+            Self::NoPermission => no(Code::NoPermission, "Permission denied"),
+            Self::AnnotationTooBig => no(
+                Code::MetadataMaxSize(store::ANNOTATION_OCTETS_MAX as u64),
+                "Annotation is too big",
+            ),
+            Self::TooManyAnnotations => no(Code::MetadataTooMany, "Too many annotations"),
             Self::TryCreate => no(Code::TryCreate, "Mailbox does not exist"),
             Self::ExpungeIssued => no(Code::ExpungeIssued, "Some of the messages no longer exist"),
             Self::UnknownEncoding => no(Code::UnknownCte, "Transfer encoding is not known"),
@@ -194,6 +209,7 @@ fn store(error: &store::Error, session: &str) -> Refusal {
         Error::Limit(what) => no(Code::Limit, &format!("Too many {what}")),
         Error::Invalid(text) => no(Code::Cannot, text),
         Error::NotPermitted(text) => no(Code::Cannot, text),
+        Error::Denied => no(Code::NoPermission, "Permission denied"),
         Error::HasChildren => no(Code::HasChildren, "Mailbox has children"),
         Error::Unavailable(_) => no(
             Code::Unavailable,

@@ -2,6 +2,7 @@
 
 use crate::grammar::capability::Capability;
 use crate::grammar::verb::Verb;
+use store::Rights;
 
 /// In which states a command is allowed (RFC 3501 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +49,15 @@ pub struct Facts {
     pub private: bool,
     /// It changes the selected mailbox, so that it needs one selected for writing.
     pub writes: bool,
+    /// The rights to the selected mailbox that it needs (RFC 4314 §4). Rights to mailboxes that it names are looked at
+    /// where the name is: see [`super::rights`].
+    pub rights: Rights,
     /// What the client must be offered for the command to exist.
     pub capability: Option<Capability>,
 }
+
+/// MOVE takes messages away as STORE \Deleted and EXPUNGE do (RFC 6851 §4).
+const MOVED_FROM: Rights = Rights::DELETE.and(Rights::EXPUNGE);
 
 const ANYWHERE: Facts = Facts {
     needs: Needs::Nothing,
@@ -61,6 +68,7 @@ const ANYWHERE: Facts = Facts {
     by_number: false,
     private: false,
     writes: false,
+    rights: Rights::NONE,
     capability: None,
 };
 const LOGIN: Facts = Facts {
@@ -123,6 +131,12 @@ pub fn facts(verb: Verb) -> Facts {
             MAILBOXES
         }
         Verb::List | Verb::Lsub | Verb::Append => MAILBOXES,
+        Verb::GetAcl | Verb::SetAcl | Verb::DeleteAcl | Verb::ListRights | Verb::MyRights => {
+            MAILBOXES.of(Capability::Acl)
+        }
+        Verb::GetQuota | Verb::GetQuotaRoot => MAILBOXES.of(Capability::Quota),
+        Verb::SetQuota => MAILBOXES.of(Capability::QuotaSet),
+        Verb::GetMetadata | Verb::SetMetadata => MAILBOXES.of(Capability::Metadata),
         Verb::Namespace => MAILBOXES.of(Capability::Namespace),
         Verb::Compress => MAILBOXES.of(Capability::Compress),
         Verb::Status => Facts {
@@ -151,6 +165,7 @@ pub fn facts(verb: Verb) -> Facts {
         },
         Verb::Expunge => Facts {
             writes: true,
+            rights: Rights::EXPUNGE,
             ..MESSAGES
         },
         Verb::Search => Facts {
@@ -201,6 +216,7 @@ pub fn facts(verb: Verb) -> Facts {
         Verb::Move => Facts {
             writes: true,
             by_number: true,
+            rights: MOVED_FROM,
             ..MESSAGES.of(Capability::Move)
         },
         Verb::Replace => Facts {
@@ -222,10 +238,12 @@ pub fn facts(verb: Verb) -> Facts {
         Verb::UidCopy => BY_UID,
         Verb::UidMove => Facts {
             writes: true,
+            rights: MOVED_FROM,
             ..BY_UID.of(Capability::Move)
         },
         Verb::UidExpunge => Facts {
             writes: true,
+            rights: Rights::EXPUNGE,
             ..BY_UID.of(Capability::UidPlus)
         },
     }

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use store::{
-    AccountId, Changes, EntryState, Flags, Keywords, MailboxId, MailboxInfo, ModSeq, Snapshot,
-    Stored, Uid, UidValidity,
+    Access, AccountId, Changes, EntryState, Flags, Keywords, MailboxId, MailboxInfo, ModSeq,
+    Rights, Snapshot, Stored, Uid, UidValidity,
 };
 
 pub use rows::{Row, Rows};
@@ -39,6 +39,10 @@ pub struct NoSuchNumber;
 pub struct View {
     /// Whose mailbox.
     pub account: AccountId,
+    /// Whose, and who looks at it.
+    pub access: Access,
+    /// What may be done with it; kept up by [`Self::apply`].
+    pub rights: Rights,
     /// Which mailbox.
     pub mailbox: MailboxId,
     /// Its UIDVALIDITY.
@@ -64,11 +68,13 @@ pub struct View {
     saved: Ranges,
     /// Messages that have come or changed since somebody asked, if somebody asks.
     touched: Option<BTreeSet<u32>>,
+    rights_told: Rights,
 }
 
 impl View {
     /// The view right after SELECT, when the client has been told all.
-    pub fn new(account: AccountId, snapshot: &Snapshot, read_only: bool) -> Self {
+    pub fn new(access: impl Into<Access>, snapshot: &Snapshot, read_only: bool) -> Self {
+        let access = access.into();
         // Without a claim (RFC 3501 §2.3.2) whatever arrives later is recent for this session too.
         let last_recent = if read_only {
             u32::MAX
@@ -77,7 +83,10 @@ impl View {
         };
         let rows = Rows::from(&snapshot.entries);
         Self {
-            account,
+            account: access.owner(),
+            access,
+            rights: snapshot.rights,
+            rights_told: snapshot.rights,
             mailbox: snapshot.info.id,
             uid_validity: snapshot.info.uid_validity,
             read_only,
@@ -356,6 +365,7 @@ impl View {
     pub fn apply(&mut self, changes: &Changes) {
         let before = self.modseq;
         self.take_info(&changes.info);
+        self.rights = changes.rights;
         let waiting = self.gone.len();
         self.expunged(changes.vanished.iter().map(|uid| uid.value()));
         if self.gone.len() > waiting {

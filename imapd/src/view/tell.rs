@@ -1,7 +1,7 @@
 //! Tells a client what it does not know yet, in an order that keeps its sequence numbers right.
 
 use daemon::session::Output;
-use store::Flags;
+use store::{Flags, Rights};
 
 use super::View;
 use crate::grammar::code::Code;
@@ -31,6 +31,13 @@ const SYSTEM_FLAGS: [(Flags, SystemFlag); 5] = [
     (Flags::DRAFT, SystemFlag::Draft),
 ];
 
+/// The names of the set bits, in the order in which they are told.
+fn system_flags(flags: Flags) -> impl Iterator<Item = SystemFlag> {
+    let set = SYSTEM_FLAGS.into_iter();
+    set.filter(move |(bit, _)| flags.contains(*bit))
+        .map(|(_, flag)| flag)
+}
+
 impl View {
     /// Whether there is anything that the client has not been told.
     pub fn has_news(&self) -> bool {
@@ -38,6 +45,7 @@ impl View {
             || !self.changed.is_empty()
             || self.exists_told != self.rows.len()
             || self.keywords_told != self.keywords.len()
+            || self.rights_told != self.rights
     }
 
     /// Writes all that may be told now: EXPUNGE first, so that EXISTS and FETCH count in the numbers that hold after.
@@ -122,9 +130,11 @@ impl View {
     }
 
     fn tell_keywords(&mut self, out: &mut Output) {
-        if self.keywords_told == self.keywords.len() {
+        // RFC 4314 §5.1.1: changed rights are told by the flags that they allow.
+        if self.keywords_told == self.keywords.len() && self.rights_told == self.rights {
             return;
         }
+        self.rights_told = self.rights;
         self.keywords_told = self.keywords.len();
         self.tell_flag_names(out);
     }
@@ -132,14 +142,20 @@ impl View {
     /// Writes FLAGS and PERMANENTFLAGS.
     pub fn tell_flag_names(&self, out: &mut Output) {
         out.put(&Response::Flags(self.keywords.clone()));
+        let rights = if self.read_only {
+            Rights::NONE
+        } else {
+            self.rights
+        };
+        let writes = rights.contains(Rights::WRITE);
         let code = Code::PermanentFlags {
-            writable: !self.read_only,
-            keywords: if self.read_only {
-                Vec::new()
-            } else {
+            system: system_flags(rights.flags()).collect(),
+            keywords: if writes {
                 self.keywords.clone()
+            } else {
+                Vec::new()
             },
-            extensible: !self.read_only && self.keywords.len() < store::KEYWORDS_MAX,
+            extensible: writes && self.keywords.len() < store::KEYWORDS_MAX,
         };
         out.put(&Response::Untagged(
             Condition::Ok,

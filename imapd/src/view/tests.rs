@@ -25,6 +25,7 @@ fn info(modseq: u64, uid_next: u32, keywords: &[&str]) -> MailboxInfo {
         unseen: 0,
         deleted: 0,
         size: 0,
+        deleted_size: 0,
         recent_from: Uid::new(uid_next).unwrap(),
         special_use: None,
         keywords: keywords.iter().map(|&name| name.to_owned()).collect(),
@@ -49,6 +50,7 @@ fn view(uids: &[u32]) -> View {
         info: info(1, next, &[]),
         recent_from: Uid::new(next).unwrap(),
         entries: entries.into_iter().collect(),
+        rights: Rights::ALL,
     };
     View::new(AccountId(1), &snapshot, false)
 }
@@ -60,6 +62,7 @@ fn changes(modseq: u64, changed: &[EntryState], vanished: &[u32]) -> Changes {
         changed: changed.to_vec(),
         vanished,
         entries: None,
+        rights: Rights::ALL,
     }
 }
 

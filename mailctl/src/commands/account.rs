@@ -6,8 +6,8 @@ use store::{Account, NewAccount, Quota};
 
 use super::confirm::confirm;
 use super::{address, capability, credential, moment};
-use crate::answer::{Answer, octets, or_dash};
-use crate::cli::{self, Bound, PasswordSource, QuotaLimits};
+use crate::answer::{Answer, octets, or_dash, yes_no};
+use crate::cli::{self, Bound, PasswordSource, QuotaLimits, Switch};
 use crate::fail::Outcome;
 use crate::office::{Office, parse_address};
 use crate::password;
@@ -18,6 +18,7 @@ struct Shown {
     address: String,
     addresses: Vec<String>,
     disabled: bool,
+    admin: bool,
     used_octets: u64,
     used_messages: u64,
     quota_octets: Option<u64>,
@@ -31,6 +32,7 @@ impl From<&Account> for Shown {
             address: account.address.to_string(),
             addresses: account.addresses.iter().map(ToString::to_string).collect(),
             disabled: account.disabled,
+            admin: account.admin,
             used_octets: account.used_octets,
             used_messages: account.used_messages,
             quota_octets: account.quota.octets,
@@ -60,6 +62,7 @@ pub async fn run(command: cli::Account, office: &Office) -> Outcome<Answer> {
         Password { address, password } => set_password(office, &address, &password).await,
         Disable { address } => set_disabled(office, &address, true).await,
         Enable { address } => set_disabled(office, &address, false).await,
+        Admin { address, state } => set_admin(office, &address, state == Switch::On).await,
         Quota { address, quota } => set_quota(office, &address, quota).await,
         Address(command) => address::run(command, office).await,
         Capability { address, command } => capability::run(&address, command, office).await,
@@ -123,6 +126,7 @@ async fn show(office: &Office, address: &str) -> Outcome<Answer> {
             ("account", shown.address.clone()),
             ("addresses", shown.addresses.join(", ")),
             ("state", shown.state()),
+            ("administrator", yes_no(shown.admin)),
             (
                 "size",
                 octets(shown.used_octets) + &limit(shown.quota_octets.map(octets)),
@@ -159,6 +163,17 @@ async fn set_disabled(office: &Office, address: &str, disabled: bool) -> Outcome
     let json = json!({ "address": account.address.as_str(), "disabled": disabled });
     Ok(Answer::done(
         format!("Account {} is {what}.", account.address),
+        json,
+    ))
+}
+
+async fn set_admin(office: &Office, address: &str, admin: bool) -> Outcome<Answer> {
+    let account = office.account(address).await?;
+    office.store.set_admin(account.id, admin).await?;
+    let what = if admin { "an" } else { "no" };
+    let json = json!({ "address": account.address.as_str(), "admin": admin });
+    Ok(Answer::done(
+        format!("Account {} is {what} administrator.", account.address),
         json,
     ))
 }

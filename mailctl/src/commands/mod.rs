@@ -4,6 +4,7 @@
 //! The JSON of an answer is the public form: its names are stable, times are RFC 3339, sizes are octets.
 
 mod account;
+mod acl;
 mod address;
 mod alias;
 mod app_password;
@@ -67,6 +68,7 @@ fn with_store(command: Command, global: &Global) -> Outcome<Answer> {
             Command::Alias(command) => alias::run(command, &office).await,
             Command::Dkim(command) => dkim::run(command, &office).await,
             Command::Mailbox(command) => mailbox::run(command, &office).await,
+            Command::Acl(command) => acl::run(command, &office).await,
             Command::Message(command) => message::run(command, &office, global.json).await,
             Command::Queue(command) => queue::run(command, &office).await,
             Command::Trace(options) => trace::run(&options, &office).await,

@@ -28,6 +28,8 @@ pub struct Account {
     pub addresses: Vec<Address>,
     /// No log-in; mail for it is still taken.
     pub disabled: bool,
+    /// May set quotas and the server's annotations by IMAP.
+    pub admin: bool,
     /// How much it may keep.
     pub quota: Quota,
     /// Octets of its messages; a message in two mailboxes counts twice.
@@ -63,7 +65,7 @@ pub struct ScramParameters {
     pub iterations: u32,
 }
 
-const SELECT: &str = "SELECT id, address, disabled, quota_octets, quota_messages, used_octets, used_messages, created FROM account";
+const SELECT: &str = "SELECT id, address, disabled, quota_octets, quota_messages, used_octets, used_messages, created, admin FROM account";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
     let unsigned = |value: Option<i64>| value.map(|number| number as u64);
@@ -79,6 +81,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
         used_octets: row.get::<_, i64>(5)? as u64,
         used_messages: row.get::<_, i64>(6)? as u64,
         created: row.get(7)?,
+        admin: row.get(8)?,
     })
 }
 
@@ -189,6 +192,15 @@ impl Store {
         self.update_account(account, move |connection| {
             let sql = "UPDATE account SET disabled = ?2, version = version + 1 WHERE id = ?1";
             Ok(connection.execute(sql, params![account, disabled])?)
+        })
+        .await
+    }
+
+    /// Makes an administrator of the account, or takes that away.
+    pub async fn set_admin(&self, account: AccountId, admin: bool) -> Result<()> {
+        self.update_account(account, move |connection| {
+            let sql = "UPDATE account SET admin = ?2 WHERE id = ?1";
+            Ok(connection.execute(sql, params![account, admin])?)
         })
         .await
     }

@@ -34,7 +34,7 @@ fn account_at(connection: &Connection, address: &str) -> Result<Option<AccountId
 }
 
 /// The account that an address is one of, or `NotFound`.
-fn require_account(connection: &Connection, address: &Address) -> Result<AccountId> {
+pub(crate) fn require_account(connection: &Connection, address: &Address) -> Result<AccountId> {
     account_at(connection, address.as_str())?.ok_or(Error::NotFound("account"))
 }
 

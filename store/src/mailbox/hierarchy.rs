@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::name::superiors;
 use super::{INBOX, MailboxInfo, SpecialUse, find, info, normal_name};
 use crate::writer::Tx;
-use crate::{AccountId, Error, MailboxId, Result, Store, expunge};
+use crate::{AccountId, Error, MailboxId, Result, Store, annotation, expunge, sharing};
 
 /// Mailboxes of one account.
 const MAILBOXES_MAX: i64 = 10_000;
@@ -107,6 +107,8 @@ impl Store {
             }
             create_superiors(tx, account, &to)?;
             let target = insert(tx, account, &to, None)?;
+            // RFC 5464 §4.1: INBOX keeps its annotations, and the new mailbox gets them too.
+            annotation::copy(tx.connection, inbox.id, target)?;
             crate::append::move_all(tx, account, inbox.id, target)
         })
         .await
@@ -196,8 +198,10 @@ fn insert(
         "INSERT INTO mailbox (account, name, uid_validity, special_use) VALUES (?1, ?2, ?3, ?4)";
     tx.connection
         .execute(sql, params![account, name, uid_validity, wanted])?;
+    let id = MailboxId(tx.connection.last_insert_rowid());
+    sharing::inherit(tx.connection, account, id, name)?;
     tx.touched_account(account);
-    Ok(MailboxId(tx.connection.last_insert_rowid()))
+    Ok(id)
 }
 
 /// The name of a special use that no mailbox of the account has yet.

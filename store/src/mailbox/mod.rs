@@ -13,7 +13,7 @@ pub(crate) mod row;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub(crate) use hierarchy::{create_initial, remove_all};
-pub(crate) use name::{INBOX, normal_name};
+pub(crate) use name::{INBOX, normal_name, superiors};
 
 use crate::flags::KeywordNames;
 use crate::{AccountId, Error, MailboxId, ModSeq, Result, Store, Uid, UidValidity};
@@ -83,6 +83,8 @@ pub struct MailboxInfo {
     pub deleted: u32,
     /// Octets of all messages.
     pub size: u64,
+    /// Octets of the messages with `\Deleted`.
+    pub deleted_size: u64,
     /// Messages from this UID on are `\Recent` for the next session that selects the mailbox.
     pub recent_from: Uid,
     /// What it is for.
@@ -96,7 +98,7 @@ pub struct MailboxInfo {
 }
 
 const SELECT: &str = "SELECT id, name, uid_validity, uid_next, highest_modseq, messages, unseen, deleted, size,
-        recent_from, special_use, keywords, no_select,
+        recent_from, special_use, keywords, no_select, deleted_size,
         EXISTS (SELECT 1 FROM subscription WHERE subscription.account = mailbox.account AND subscription.name = mailbox.name)
     FROM mailbox";
 
@@ -116,7 +118,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<MailboxInfo> {
         special_use: special_use.as_deref().and_then(SpecialUse::from_name),
         keywords: KeywordNames::parse(&row.get::<_, String>(11)?).0,
         no_select: row.get(12)?,
-        subscribed: row.get(13)?,
+        deleted_size: row.get::<_, i64>(13)? as u64,
+        subscribed: row.get(14)?,
     })
 }
 

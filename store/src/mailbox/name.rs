@@ -40,7 +40,7 @@ pub(crate) fn normal_name(name: &str) -> Result<String> {
 }
 
 /// The names above `name`, the highest first.
-pub(super) fn superiors(name: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn superiors(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').map(|(at, _)| &name[..at])
 }
 

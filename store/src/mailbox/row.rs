@@ -25,6 +25,7 @@ pub(crate) struct OpenRow {
     unseen: i64,
     deleted: i64,
     octets: i64,
+    deleted_octets: i64,
     expunged: bool,
 }
 
@@ -51,6 +52,7 @@ impl OpenRow {
                     unseen: 0,
                     deleted: 0,
                     octets: 0,
+                    deleted_octets: 0,
                     expunged: false,
                 })
             });
@@ -101,19 +103,23 @@ impl OpenRow {
         self.count(-1, flags, octets);
     }
 
-    /// Counts an entry whose flags change.
-    pub(crate) fn count_flags(&mut self, before: Flags, after: Flags) {
+    /// Counts an entry of so many octets whose flags change.
+    pub(crate) fn count_flags(&mut self, before: Flags, after: Flags, octets: u64) {
         self.unseen +=
             i64::from(!after.contains(Flags::SEEN)) - i64::from(!before.contains(Flags::SEEN));
-        self.deleted +=
+        let deleted =
             i64::from(after.contains(Flags::DELETED)) - i64::from(before.contains(Flags::DELETED));
+        self.deleted += deleted;
+        self.deleted_octets += deleted * octets as i64;
     }
 
     fn count(&mut self, sign: i64, flags: Flags, octets: u64) {
         self.messages += sign;
         self.octets += sign * octets as i64;
         self.unseen += sign * i64::from(!flags.contains(Flags::SEEN));
-        self.deleted += sign * i64::from(flags.contains(Flags::DELETED));
+        let deleted = sign * i64::from(flags.contains(Flags::DELETED));
+        self.deleted += deleted;
+        self.deleted_octets += deleted * octets as i64;
     }
 
     /// Octets by which the account grows.
@@ -129,7 +135,7 @@ impl OpenRow {
     /// Writes the new numbers and wakes the sessions after the commit.
     pub(crate) fn close(self, tx: &mut Tx<'_>) -> Result<()> {
         let sql = "UPDATE mailbox SET uid_next = ?2, highest_modseq = ?3, messages = messages + ?4, unseen = unseen + ?5,
-                       deleted = deleted + ?6, size = size + ?7 WHERE id = ?1";
+                       deleted = deleted + ?6, size = size + ?7, deleted_size = deleted_size + ?8 WHERE id = ?1";
         let values = params![
             self.id,
             self.uid_next as i64,
@@ -137,7 +143,8 @@ impl OpenRow {
             self.messages,
             self.unseen,
             self.deleted,
-            self.octets
+            self.octets,
+            self.deleted_octets
         ];
         tx.connection.prepare_cached(sql)?.execute(values)?;
         if self.keywords_grew {
