@@ -53,6 +53,7 @@ const PROBES: &[(&str, Probe)] = &[
     ("QRESYNC", Untold("ENABLE QRESYNC", "QRESYNC")),
     ("UNAUTHENTICATE", Refused("UNAUTHENTICATE")),
     ("IMAP4rev2", Untold("ENABLE IMAP4rev2", "IMAP4rev2")),
+    ("COMPRESS=DEFLATE", Refused("COMPRESS DEFLATE")),
     ("UIDONLY", Untold("ENABLE UIDONLY", "UIDONLY")),
     ("ESEARCH", Refused("SEARCH RETURN (COUNT) ALL")),
     ("SEARCHRES", Refused("SEARCH RETURN (SAVE) ALL")),

@@ -246,7 +246,7 @@ fn parse_item(cursor: &mut Cursor<'_>) -> Parsed<Item> {
 /// The items of extensions, each only where the client is offered it.
 fn parse_extension_item(name: &[u8], cursor: &mut Cursor<'_>) -> Parsed<Item> {
     let offers = |capability| cursor.offers(capability);
-    let binary = offers(Capability::Binary) || offers(Capability::Imap4Rev2);
+    let binary = offers(Capability::Binary) || cursor.dialect().rev2;
     match name {
         b"BINARY" if binary => parse_binary(cursor, false),
         b"BINARY.PEEK" if binary => parse_binary(cursor, true),
