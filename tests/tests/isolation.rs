@@ -69,6 +69,13 @@ fn names_of_another_account_do_not_exist() {
             format!("DELETE \"{name}\""),
             format!("RENAME \"{name}\" Mine"),
             format!("APPEND \"{name}\" {{3+}}\r\nA:b"),
+            format!("GETACL \"{name}\""),
+            format!("SETACL \"{name}\" bob@example.test lr"),
+            format!("DELETEACL \"{name}\" bob@example.test"),
+            format!("LISTRIGHTS \"{name}\" bob@example.test"),
+            format!("MYRIGHTS \"{name}\""),
+            format!("GETMETADATA \"{name}\" /shared/comment"),
+            format!("SETMETADATA \"{name}\" (/shared/comment \"x\")"),
         ] {
             let reply = bob.command(&command).unwrap();
             assert!(!reply.is_ok(), "{command}: {}", reply.tagged);
