@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use daemon::session::Output;
-use store::{MailboxId, MailboxInfo, SnapshotMode, Timestamp};
+use store::{MailboxId, MailboxInfo, Rights, SnapshotMode, Timestamp};
 
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
@@ -22,7 +22,9 @@ use crate::search::{Program, Results, scan, with_threads};
 use crate::session::ImapSession;
 use crate::session::contexts::Order;
 use crate::session::dispatch::{Done, Outcome};
+use crate::session::place::{Place, is_reserved};
 use crate::session::reject::Reject;
+use crate::session::rights::Deed;
 use crate::view::View;
 
 impl ImapSession {
@@ -71,71 +73,115 @@ impl ImapSession {
         let options = (returns, self.learn_modseq(&search.key, out));
         let selected = self.state.selected().map(|selected| selected.view.mailbox);
         let mut searched = self.searched(sources, selected).await?;
-        let others = selected.filter(|id| searched.iter().all(|info| info.id != *id));
-        if others.is_some() && sources.contains(&Source::Selected) {
-            // It is somebody else's, and was opened with his leave.
-            searched.push(self.selected_info().await?);
+        if selected.is_some() && sources.contains(&Source::Selected) {
+            // Whether or not it can be found by its name (RFC 4314 §4: it was opened with the right to read alone).
+            if searched.iter().all(|place| Some(place.info.id) != selected) {
+                searched.extend(self.selected_place().await?);
+            }
         }
         let updates = Some(selected).filter(|_| returns.update).flatten();
-        for info in &searched {
-            if Some(info.id) == selected {
-                self.search_own(tag, info, search, options, out).await?;
+        for place in &searched {
+            if Some(place.info.id) == selected {
+                let mailbox = (place.info.name.clone(), place.info.uid_validity.0);
+                self.search_own(tag, mailbox, search, options, out).await?;
             } else if returns.tell() {
-                self.search_other(tag, info, search, options, out).await?;
+                self.search_other(tag, place, search, options, out).await?;
             }
             out.drain().await?;
         }
-        if updates.is_some_and(|id| searched.iter().all(|info| info.id != id)) {
+        if updates.is_some_and(|id| searched.iter().all(|place| place.info.id != id)) {
             // RFC 7377 §2.2: UPDATE is about the selected mailbox, whichever are searched.
             let silent = ReturnOptions {
                 update: true,
                 ..ReturnOptions::default()
             };
-            let info = self.selected_info().await?;
-            self.search_own(tag, &info, search, (silent, false), out)
-                .await?;
+            if let Some(place) = self.selected_place().await? {
+                let mailbox = (place.info.name, place.info.uid_validity.0);
+                self.search_own(tag, mailbox, search, (silent, false), out)
+                    .await?;
+            }
         }
         Ok(Done::text("ESEARCH completed"))
     }
 
-    async fn selected_info(&mut self) -> Result<MailboxInfo, Reject> {
-        let store = self.store();
-        let view = &self.selected()?.view;
-        Ok(store.mailbox_by_id(view.account, view.mailbox).await?)
+    /// The selected mailbox, by the name that the user knows.
+    async fn selected_place(&mut self) -> Result<Option<Place>, Reject> {
+        let (store, name) = (self.store(), self.selected_name().await?);
+        let (Some(name), Some(selected)) = (name, self.state.selected()) else {
+            return Ok(None);
+        };
+        let (access, rights) = (selected.view.access, selected.view.rights);
+        let info = store
+            .mailbox_by_id(access.owner(), selected.view.mailbox)
+            .await?;
+        Ok(Some(Place {
+            access,
+            rights,
+            local: info.name.clone(),
+            info: MailboxInfo { name, ..info },
+        }))
     }
 
-    /// The mailboxes that the sources mean, each once. The user's own are the only ones that he sees.
+    /// The mailboxes that the sources mean, each once, as far as the user may read them (RFC 7377 §2.2: others are passed
+    /// over, as if they were not there).
     async fn searched(
         &self,
         sources: &[Source],
         selected: Option<MailboxId>,
-    ) -> Result<Vec<MailboxInfo>, Reject> {
+    ) -> Result<Vec<Place>, Reject> {
         let account = self.user()?.account;
-        let (store, mut all) = (self.store(), self.store().mailboxes(account).await?);
-        all.retain(|info| !info.no_select);
+        let (store, mut all) = (self.store(), self.visible_mailboxes().await?);
+        all.retain(|place| !place.info.no_select && place.rights.contains(Rights::READ));
         let subscribed: BTreeSet<String> = match sources.contains(&Source::Subscribed) {
             true => store.subscriptions(account).await?.into_iter().collect(),
             false => BTreeSet::new(),
         };
-        let is_meant = |info: &MailboxInfo| {
+        let is_meant = |place: &Place| {
             sources.iter().any(|source| match source {
-                Source::Selected => Some(info.id) == selected,
-                Source::Subscribed => subscribed.contains(&info.name),
-                other => is_named(other, &info.name),
+                Source::Selected => Some(place.info.id) == selected,
+                Source::Subscribed => subscribed.contains(&place.info.name),
+                // RFC 7377 §2.2, RFC 5465 §6: what is in the personal namespace, or an inbox of the user's own.
+                Source::Personal | Source::Inboxes if !place.access.is_own() => false,
+                other => is_named(other, &place.info.name),
             })
         };
         all.retain(is_meant);
+        self.add_unlisted(sources, &mut all).await?;
         if all.len() > MULTISEARCH_MAILBOXES_MAX {
             return Err(Reject::Store(store::Error::Limit("mailboxes")));
         }
         Ok(all)
     }
 
+    /// What is named itself may be read without the right to look it up, as by SELECT (RFC 4314 §4).
+    async fn add_unlisted(
+        &self,
+        sources: &[Source],
+        places: &mut Vec<Place>,
+    ) -> Result<(), Reject> {
+        let mut names: Vec<&String> = Vec::new();
+        for source in sources {
+            if let Source::Mailboxes(named) = source {
+                names.extend(named.iter().filter(|name| is_reserved(name)));
+            }
+        }
+        for name in names {
+            match self.place(name, Deed::Read).await {
+                Ok(place) if places.iter().all(|known| known.info.id != place.info.id) => {
+                    places.push(place);
+                }
+                Ok(_) | Err(Reject::NoPermission | Reject::Store(store::Error::NotFound(_))) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+
     /// In the selected mailbox the session's own view is searched.
     async fn search_own(
         &mut self,
         tag: &str,
-        info: &MailboxInfo,
+        mailbox: (String, u32),
         search: &Search,
         options: (ReturnOptions, bool),
         out: &mut Output,
@@ -147,7 +193,7 @@ impl ImapSession {
             numbering: Numbering::Uid,
             positions,
         };
-        let found = found(tag, info, &results, options);
+        let found = found(tag, &mailbox, &results, options);
         let saved = returns.save.then(|| results.saved(returns));
         let order = returns
             .update
@@ -156,31 +202,29 @@ impl ImapSession {
             self.say(&Response::Esearch(found), out);
         }
         self.save(saved)?;
-        let mailbox = Some((info.name.clone(), info.uid_validity.0));
-        self.keep_up(tag, Numbering::Uid, &search.key, order, mailbox, out)
+        self.keep_up(tag, Numbering::Uid, &search.key, order, Some(mailbox), out)
     }
 
     /// In another mailbox, a view of this moment is.
     async fn search_other(
         &mut self,
         tag: &str,
-        info: &MailboxInfo,
+        place: &Place,
         search: &Search,
         options: (ReturnOptions, bool),
         out: &mut Output,
     ) -> Result<(), Reject> {
-        let account = self.user()?.account;
-        let store = self.store();
-        let snapshot = store.snapshot(account, info.id, SnapshotMode::ReadOnly);
+        let (store, access, info) = (self.store(), place.access, &place.info);
+        let snapshot = store.snapshot(access, info.id, SnapshotMode::ReadOnly);
         let snapshot = match snapshot.await {
-            // Somebody has just removed it.
-            Err(store::Error::NotFound(_)) => return Ok(()),
+            // Somebody has just removed it, or taken the right to read it away.
+            Err(store::Error::NotFound(_) | store::Error::Denied) => return Ok(()),
             other => other?,
         };
-        let view = View::new(account, &snapshot, true);
+        let view = View::new(access, &snapshot, true);
         let reader = Reader {
             store,
-            account,
+            account: access.owner(),
             mailbox: info.id,
         };
         let key = with_threads(&search.key, &reader).await?;
@@ -197,7 +241,8 @@ impl ImapSession {
             numbering: Numbering::Uid,
             positions,
         };
-        if let Some(found) = found(tag, info, &results, options) {
+        let mailbox = (info.name.clone(), info.uid_validity.0);
+        if let Some(found) = found(tag, &mailbox, &results, options) {
             self.say(&Response::Esearch(found), out);
         }
         Ok(())
@@ -207,7 +252,7 @@ impl ImapSession {
 /// What is told of a mailbox: nothing, if nothing was found in it (RFC 7377 §2.1).
 fn found(
     tag: &str,
-    info: &MailboxInfo,
+    mailbox: &(String, u32),
     results: &Results<'_>,
     (returns, by_modseq): (ReturnOptions, bool),
 ) -> Option<Found> {
@@ -215,7 +260,7 @@ fn found(
         return None;
     }
     Some(Found {
-        mailbox: Some((info.name.clone(), info.uid_validity.0)),
+        mailbox: Some(mailbox.clone()),
         ..results.found(tag, returns, by_modseq)
     })
 }

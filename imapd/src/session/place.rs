@@ -61,7 +61,7 @@ fn of_other(name: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether the name is, or lies below, that of the namespace.
-fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with(OTHER_USERS) || name == OTHER_USERS.trim_end_matches(SEPARATOR)
 }
 
