@@ -118,8 +118,11 @@ impl Batches {
         if flags_told {
             view.told(message.row.uid);
         }
-        self.line.end();
-        out.put_bytes(self.line.octets());
+        // Of a part in an unknown encoding, asked for alone, there is nothing to tell, and no response is without items.
+        if self.line.has_items() {
+            self.line.end();
+            out.put_bytes(self.line.octets());
+        }
         self.line.clear();
         self.gone += usize::from(!whole);
         Ok(out.drain().await?)

@@ -37,6 +37,11 @@ impl FetchLine {
         self.octets.extend_from_slice(b")\r\n");
     }
 
+    /// Whether an item has begun.
+    pub fn has_items(&self) -> bool {
+        self.items > 0
+    }
+
     /// What is written and not taken yet.
     pub fn octets(&self) -> &[u8] {
         &self.octets
