@@ -149,7 +149,7 @@ mod tests {
     fn each_flush_can_be_read_whole_also_after_a_release() {
         let mut deflater = Deflater::default();
         let mut inflater = Inflater::default();
-        for (round, size) in [0, 1, 10, 1000, 100_000, 500_000, 3]
+        for (round, size) in [0_u64, 1, 10, 1000, 100_000, 500_000, 3]
             .into_iter()
             .enumerate()
         {

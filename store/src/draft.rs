@@ -41,6 +41,7 @@ pub struct Draft {
     staged: u32,
     digests: Vec<u8>,
     indexer: Indexer,
+    written_header: HeaderOctets,
     /// The header section is not the one that the indexer saw.
     reindex: bool,
 }
@@ -70,6 +71,7 @@ impl Draft {
             staged: 0,
             digests: Vec::new(),
             indexer: Indexer::new(),
+            written_header: HeaderOctets::default(),
             reindex: false,
         }
     }
@@ -87,6 +89,11 @@ impl Draft {
     /// Nothing yet?
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether the header section that was written holds octets above 127.
+    pub fn has_eight_bit_header(&self) -> bool {
+        self.written_header.eight_bit
     }
 
     /// Sets the header section, without the empty line behind it: best before the first `write`, which then begins with that
@@ -129,6 +136,7 @@ impl Draft {
     pub async fn write(&mut self, octets: &[u8]) -> Result<()> {
         self.grow(octets.len())?;
         self.indexer.push(octets);
+        self.written_header.push(octets);
         let room = PIECE_OCTETS
             .saturating_sub(self.first.len())
             .min(octets.len());
@@ -225,6 +233,30 @@ impl Draft {
     }
 }
 
+/// A header section as it goes by.
+#[derive(Debug, Default)]
+struct HeaderOctets {
+    eight_bit: bool,
+    in_line: bool,
+    ended: bool,
+}
+
+impl HeaderOctets {
+    fn push(&mut self, octets: &[u8]) {
+        for &octet in octets {
+            match octet {
+                _ if self.ended => return,
+                b'\n' => self.ended = !std::mem::take(&mut self.in_line),
+                b'\r' => {}
+                _ => {
+                    self.in_line = true;
+                    self.eight_bit |= !octet.is_ascii();
+                }
+            }
+        }
+    }
+}
+
 impl Sealed {
     /// The message's id.
     pub fn id(&self) -> MessageId {
@@ -268,5 +300,28 @@ impl Sealed {
             .prepare_cached(sql)?
             .execute(params![self.id, self.mime])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_above_127_count_in_the_header_alone() {
+        let eight_bit = |pieces: &[&str]| {
+            let mut header = HeaderOctets::default();
+            pieces
+                .iter()
+                .for_each(|piece| header.push(piece.as_bytes()));
+            header.eight_bit
+        };
+        assert!(eight_bit(&[
+            "Subject: a\r\nTo: b\r",
+            "\nX: \u{e9}\r\n\r\nb"
+        ]));
+        assert!(!eight_bit(&["Subject: a\r\n\r", "\n\u{e9}"]));
+        assert!(!eight_bit(&["Subject: a\n\n\u{e9}\n"]));
+        assert!(eight_bit(&["\u{e9}"]));
     }
 }

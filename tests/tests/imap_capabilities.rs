@@ -54,6 +54,7 @@ const PROBES: &[(&str, Probe)] = &[
     ("UNAUTHENTICATE", Refused("UNAUTHENTICATE")),
     ("IMAP4rev2", Untold("ENABLE IMAP4rev2", "IMAP4rev2")),
     ("COMPRESS=DEFLATE", Refused("COMPRESS DEFLATE")),
+    ("UTF8=ACCEPT", Untold("ENABLE UTF8=ACCEPT", "UTF8=ACCEPT")),
     ("UIDONLY", Untold("ENABLE UIDONLY", "UIDONLY")),
     ("ESEARCH", Refused("SEARCH RETURN (COUNT) ALL")),
     ("SEARCHRES", Refused("SEARCH RETURN (SAVE) ALL")),
@@ -114,6 +115,23 @@ const PROBES: &[(&str, Probe)] = &[
     ("SPECIAL-USE", Untold("LIST \"\" *", "\\Sent")),
     ("CREATE-SPECIAL-USE", Refused("CREATE x (USE (\\All))")),
     ("APPENDLIMIT", Refused("STATUS INBOX (APPENDLIMIT)")),
+    ("ACL", Refused("GETACL INBOX")),
+    ("ACL", Refused("MYRIGHTS INBOX")),
+    ("ACL", Refused("SETACL INBOX bob@example.test lr")),
+    ("RIGHTS", Unannounced),
+    ("LIST-MYRIGHTS", Refused("LIST \"\" * RETURN (MYRIGHTS)")),
+    ("METADATA", Refused("GETMETADATA INBOX /private/comment")),
+    (
+        "METADATA",
+        Refused("SETMETADATA INBOX (/private/comment NIL)"),
+    ),
+    (
+        "LIST-METADATA",
+        Refused("LIST \"\" * RETURN (METADATA (/private/comment))"),
+    ),
+    ("QUOTA", Refused("GETQUOTAROOT INBOX")),
+    ("QUOTA=RES-STORAGE", Unannounced),
+    ("QUOTA=RES-MESSAGE", Unannounced),
 ];
 
 impl Probe {
@@ -137,9 +155,10 @@ fn announced(imap: &mut Imap) -> Vec<String> {
     let text = imap.ok("CAPABILITY").unwrap().text();
     let names = text.split_whitespace().skip(2);
     names
-        .map(|name| match name.strip_prefix("APPENDLIMIT=") {
-            Some(_) => "APPENDLIMIT".to_owned(),
-            None => name.to_owned(),
+        .map(|name| match name.split_once('=') {
+            // Their values are not part of the name.
+            Some((bare @ ("APPENDLIMIT" | "RIGHTS"), _)) => bare.to_owned(),
+            _ => name.to_owned(),
         })
         .collect()
 }

@@ -36,6 +36,8 @@ pub struct Appending {
     access: Access,
     mailbox: String,
     replaced: Option<Replaced>,
+    /// The header sections must be ASCII.
+    ascii_headers: bool,
     /// The text since the last octets of a message, and where it stands.
     text: Vec<u8>,
     place: Place,
@@ -110,6 +112,9 @@ impl Appending {
         };
         if draft.is_empty() {
             return Err(Reject::EmptyMessage);
+        }
+        if self.ascii_headers && draft.has_eight_bit_header() {
+            return Err(Reject::EightBitHeader);
         }
         let message = draft.seal().await?;
         self.arrived.push(appending(item, message));
@@ -189,6 +194,8 @@ impl ImapSession {
                 access: target.access,
                 mailbox: target.local,
                 replaced,
+                // RFC 6855 §4: "the server MUST reject, with a NO".
+                ascii_headers: self.offers(Capability::Utf8Accept) && !self.dialect().utf8,
                 text: start.rest.to_vec(),
                 place: Place::First,
                 arrived: Vec::new(),

@@ -56,6 +56,7 @@ const WHOLE: &[Capability] = &[
     Capability::Compress,
     Capability::UidOnly,
     Capability::Unauthenticate,
+    Capability::Utf8Accept,
     Capability::ListMyRights,
     Capability::ListMetadata,
     Capability::Metadata,

@@ -68,6 +68,9 @@ pub enum Reject {
     /// A message to be appended has no octets.
     #[error("message is empty")]
     EmptyMessage,
+    /// A message to be appended has octets above 127 in its header, and the client has not said that it knows of UTF-8 there.
+    #[error("header section is not ASCII")]
+    EightBitHeader,
     /// A command or literal larger than the limits.
     #[error("command is too large")]
     CommandTooLarge,
@@ -153,6 +156,10 @@ impl Reject {
             Self::BadUrl(url) => no(Code::BadUrl(url.clone()), "There is nothing at this URL"),
             Self::EmptyMessage => no(Code::Cannot, "A message has at least one octet"),
             Self::NotSaved => no(Code::NotSaved, "Result is too large to be saved"),
+            Self::EightBitHeader => no(
+                Code::Cannot,
+                "Header section is not ASCII: ENABLE UTF8=ACCEPT or IMAP4rev2 first",
+            ),
             Self::CommandTooLarge => Refusal {
                 condition: Condition::Bad,
                 code: Some(Code::Limit),

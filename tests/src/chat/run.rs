@@ -594,6 +594,11 @@ impl Player<'_> {
             // It may be there already.
             while !self.response(CONNECTION)?.starts_with(b"create ") {}
         }
+        // Without it, a header section with octets above 127 is refused (RFC 6855 §4).
+        if !message.is_ascii() {
+            self.say(CONNECTION, "enable ENABLE UTF8=ACCEPT")?;
+            while !self.response(CONNECTION)?.starts_with(b"enable ") {}
+        }
         let attributes = match append.attributes.as_str() {
             "" => String::new(),
             attributes => format!(" {attributes}"),
