@@ -115,8 +115,10 @@ pub enum Place {
     Whole,
     /// In the parentheses of CATENATE, behind so many parts.
     Catenate(usize),
-    /// Behind the octets in the parentheses of UTF8.
+    /// Behind the octets in the parentheses of UTF8 (RFC 6855 §4).
     Utf8,
+    /// The same in the parentheses of CATENATE, counted as a part.
+    CatenateUtf8(usize),
 }
 
 /// What the text asks for.
@@ -165,8 +167,12 @@ impl Piece {
             Place::Whole => reader.end_of_message()?,
             Place::Catenate(parts) => reader.catenate(parts)?,
             Place::Utf8 => {
-                reader.cursor.expect(b')', "the end of UTF8")?;
+                reader.utf8_end()?;
                 reader.end_of_message()?
+            }
+            Place::CatenateUtf8(parts) => {
+                reader.utf8_end()?;
+                reader.catenate(parts)?
             }
         };
         Ok(Self {
@@ -196,15 +202,27 @@ impl Reader<'_> {
             self.cursor.expect(b'(', "the parts of a message")?;
             return self.catenate(0);
         }
-        let utf8 = dialect.utf8 && dialect.offers(Capability::Utf8Accept);
-        if utf8 && self.cursor.eat_word("UTF8") {
-            self.cursor.space()?;
-            self.cursor.expect(b'(', "a message in parentheses")?;
-            let literal = message_literal(self.cursor.rest(), true)?;
+        if let Some(literal) = self.utf8_literal()? {
             return Ok((Follows::Octets(literal), Place::Utf8));
         }
         let literal = message_literal(self.cursor.rest(), dialect.offers(Capability::Binary))?;
         Ok((Follows::Octets(literal), Place::Whole))
+    }
+
+    /// Reads `UTF8 (~{n}` where the client has enabled it.
+    fn utf8_literal(&mut self) -> Parsed<Option<Announced>> {
+        let dialect = self.cursor.dialect();
+        let utf8 = dialect.utf8 && dialect.offers(Capability::Utf8Accept);
+        if !utf8 || !self.cursor.eat_word("UTF8") {
+            return Ok(None);
+        }
+        self.cursor.space()?;
+        self.cursor.expect(b'(', "octets in parentheses")?;
+        message_literal(self.cursor.rest(), true).map(Some)
+    }
+
+    fn utf8_end(&mut self) -> Parsed<()> {
+        self.cursor.expect(b')', "the end of UTF8")
     }
 
     /// A message is complete: another one follows (RFC 3502), or nothing.
@@ -238,6 +256,9 @@ impl Reader<'_> {
                 let literal8 = self.cursor.offers(Capability::Binary);
                 let literal = message_literal(self.cursor.rest(), literal8)?;
                 return Ok((Follows::Octets(literal), Place::Catenate(parts)));
+            }
+            if let Some(literal) = self.utf8_literal()? {
+                return Ok((Follows::Octets(literal), Place::CatenateUtf8(parts)));
             }
             if !self.cursor.eat_word("URL") {
                 return Err(Malformed::Expected("TEXT or URL"));
