@@ -21,7 +21,8 @@ impl ImapSession {
         let made = self
             .store()
             .create_mailbox(access.owner(), &local, special_use)
-            .await?;
+            .await
+            .map_err(not_made)?;
         self.tell_normalised(name, name, out).await?;
         Ok(match self.offers(Capability::ObjectId) {
             true => Done::code(Code::MailboxId(made.id.0), "CREATE completed"),
@@ -85,6 +86,14 @@ impl ImapSession {
     pub(crate) async fn unsubscribe(&mut self, name: &str) -> Outcome {
         self.store().unsubscribe(self.user()?.account, name).await?;
         Ok(Done::text("UNSUBSCRIBE completed"))
+    }
+}
+
+/// RFC 6154 §3: if it is for its use that the mailbox cannot be made, USEATTR says so.
+fn not_made(error: store::Error) -> Reject {
+    match error {
+        store::Error::Exists("mailbox of this special use") => Reject::UseTaken,
+        other => other.into(),
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Reject {
     /// A special use that this server does not have (RFC 6154 §3).
     #[error("no such special use")]
     NoSuchUse,
+    /// A special use that another mailbox has (RFC 6154 §3).
+    #[error("special use is taken")]
+    UseTaken,
     /// A message to be appended is larger than the limit.
     #[error("message is too large")]
     TooBig,
@@ -152,6 +155,7 @@ impl Reject {
             Self::ExpungeIssued => no(Code::ExpungeIssued, "Some of the messages no longer exist"),
             Self::UnknownEncoding => no(Code::UnknownCte, "Transfer encoding is not known"),
             Self::NoSuchUse => no(Code::UseAttribute, "No such special use"),
+            Self::UseTaken => no(Code::UseAttribute, "Another mailbox has this special use"),
             Self::TooBig => no(Code::TooBig, "Message is too large"),
             Self::BadUrl(url) => no(Code::BadUrl(url.clone()), "There is nothing at this URL"),
             Self::EmptyMessage => no(Code::Cannot, "A message has at least one octet"),
