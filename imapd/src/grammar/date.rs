@@ -15,6 +15,8 @@ const MONTHS: [&str; 12] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub i64);
 
+/// The day 0.
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 const SECONDS_A_DAY: i64 = 86_400;
 
 impl Day {
@@ -30,10 +32,9 @@ impl Day {
         if quoted {
             cursor.expect(b'"', "the end of a date")?;
         }
-        let midnight = Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight()));
-        midnight
-            .map(|instant| Self::of(instant.as_second(), 0))
-            .map_err(|_| Malformed::Expected("a date"))
+        // By the calendar, not by an instant: the last days of the year 9999 are beyond the instants that jiff has.
+        let days = (date - EPOCH).get_days();
+        Ok(Self(i64::from(days)))
     }
 }
 
@@ -204,5 +205,9 @@ mod tests {
         let late = DateAndTime::parse(&mut Cursor::new(b"\"17-Jul-1996 23:44:25 -0700\"")).unwrap();
         assert_eq!(Day::of(late.seconds, late.offset_minutes), day);
         assert_eq!(Day::parse(&mut Cursor::new(b"\"1-Jan-1970\"")), Ok(Day(0)));
+        let last = Day::parse(&mut Cursor::new(b"31-Dec-9999"));
+        assert_eq!(last, Ok(Day(2_932_896)));
+        let first = Day::parse(&mut Cursor::new(b"1-Jan-0000"));
+        assert_eq!(first, Ok(Day(-719_528)));
     }
 }
