@@ -1,4 +1,4 @@
-//! The IMAP daemon: IMAP4rev1 (RFC 3501) and its extensions, over the mailbox store.
+//! The IMAP daemon: IMAP4rev1 (RFC 3501), IMAP4rev2 (RFC 9051) and their extensions, over the mailbox store.
 //!
 //! Where to read on: [`grammar`] is the language, pure and without a session; `session` gathers commands, dispatches
 //! them and turns errors into responses; `command` has one file for each command; `view` keeps what a client knows
