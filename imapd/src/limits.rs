@@ -19,6 +19,9 @@ pub const LITERAL_MINUS_OCTETS_MAX: u64 = 4096;
 pub const FAILURES_IN_A_ROW_MAX: u32 = 50;
 /// Messages in one MULTIAPPEND.
 pub const APPEND_MESSAGES_MAX: usize = 1_000;
+/// How many of the largest messages one MULTIAPPEND may hold, in octets: all are staged until the last has come, and with CATENATE a
+/// short command names many.
+pub const APPEND_LARGEST_MAX: u64 = 20;
 /// Ranges of UIDs in one VANISHED; more go out in several.
 pub const VANISHED_RANGES_MAX: usize = 1_000;
 /// Messages whose data is read from the store at a time.

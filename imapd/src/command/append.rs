@@ -21,7 +21,7 @@ use crate::grammar::fragment::{Announced, announced};
 use crate::grammar::response::{Condition, Response};
 use crate::grammar::verb::Verb;
 use crate::grammar::{Malformed, Numbering, SequenceSet};
-use crate::limits::APPEND_MESSAGES_MAX;
+use crate::limits::{APPEND_LARGEST_MAX, APPEND_MESSAGES_MAX};
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::place;
 use crate::session::reject::Reject;
@@ -106,7 +106,8 @@ impl Appending {
         Ok(())
     }
 
-    async fn end(&mut self) -> Result<(), Reject> {
+    /// The message has come whole. All together may have `octets_max` octets.
+    async fn end(&mut self, octets_max: u64) -> Result<(), Reject> {
         let Some(Current { item, draft }) = self.current.take() else {
             return Ok(());
         };
@@ -115,6 +116,10 @@ impl Appending {
         }
         if self.ascii_headers && draft.has_eight_bit_header() {
             return Err(Reject::EightBitHeader);
+        }
+        let before: u64 = self.arrived.iter().map(|one| one.message.size()).sum();
+        if before.saturating_add(draft.len()) > octets_max {
+            return Err(store::Error::Limit("octets in one APPEND").into());
         }
         let message = draft.seal().await?;
         self.arrived.push(appending(item, message));
@@ -294,14 +299,16 @@ impl ImapSession {
     }
 
     async fn take_step(&mut self, appending: &mut Appending, step: Step) -> Result<(), Reject> {
+        let octets_max = self.connection.config.limits.message_octets;
         match (step, &mut appending.current) {
-            (Step::Begin(item), _) => {
-                let octets_max = self.connection.config.limits.message_octets;
-                appending.begin(item, Draft::new(&self.store(), octets_max))
-            }
+            (Step::Begin(item), _) => appending.begin(item, Draft::new(&self.store(), octets_max)),
             (Step::Url(url), Some(current)) => self.follow(&url, &mut current.draft).await,
             (Step::Url(_), None) => Ok(()),
-            (Step::End, _) => appending.end().await,
+            (Step::End, _) => {
+                appending
+                    .end(APPEND_LARGEST_MAX.saturating_mul(octets_max))
+                    .await
+            }
         }
     }
 
