@@ -4,6 +4,8 @@
 //! first level of a longer name. On the wire it is modified UTF-7 to a client that has not enabled UTF-8.
 //! Whether a mailbox exists, or may be made, is not known here.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::cursor::{Cursor, Malformed, Parsed, is_list_char};
 use super::dialect::Dialect;
 use super::{quote, utf7};
@@ -65,6 +67,13 @@ pub fn canonical(name: String) -> String {
     }
 }
 
+/// The form in which a name is kept: composed (RFC 9051 §5.1: Net-Unicode), and without a separator at its end. For what is compared
+/// with the names of mailboxes here; the store brings what it is given into this form by itself.
+pub fn kept(name: &str) -> String {
+    let name = name.strip_suffix(SEPARATOR).unwrap_or(name);
+    name.nfc().collect()
+}
+
 fn is_inbox_or_below(name: &str) -> bool {
     let rest = name.strip_prefix(INBOX);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
@@ -90,7 +99,8 @@ impl Pattern {
     /// Joins reference and pattern. INBOX matches in any case.
     pub fn new(reference: &str, pattern: &str) -> Self {
         let whole = canonical(format!("{reference}{pattern}"));
-        let mut pattern: Vec<char> = whole.chars().collect();
+        // Names are kept composed (RFC 9051 §5.1), and a client may ask in another form.
+        let mut pattern: Vec<char> = whole.nfc().collect();
         // `**` is `*`, and `*%` too: with single wildcards the matching below needs no memory of earlier ones.
         pattern.dedup_by(|next, before| {
             *before == '*' && matches!(next, '*' | '%') || (*before == '%' && *next == '%')
@@ -182,6 +192,7 @@ mod tests {
         assert!(!matches("inb*", "INBOXES"));
         assert!(!matches("inbox/s%", "INBOX/Sub"));
         assert!(!matches("", "a"));
+        assert!(matches("cafe\u{301}", "caf\u{e9}"));
         assert!(Pattern::new("a/", "%").matches("a/b"));
         assert!(!Pattern::new("a/", "%").matches("a"));
     }

@@ -63,7 +63,7 @@ fn parse_names(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
     if names.len() > SOURCES_MAX {
         return Err(Malformed::TooMany("mailboxes"));
     }
-    Ok(names)
+    Ok(names.iter().map(|name| mailbox::kept(name)).collect())
 }
 
 #[cfg(test)]
