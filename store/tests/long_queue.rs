@@ -69,9 +69,8 @@ async fn send(store: &Store) -> u64 {
         accept(store, "a@healthy.test", false).await;
         store.due_destinations(100).await.expect("due");
         let leased = lessee.lease("healthy.test", 10).await.expect("lease");
-        let [leased] = &leased[..] else {
-            panic!("{leased:?}")
-        };
+        assert_eq!(leased.len(), 1);
+        let leased = &leased[0];
         let settled = Settlement {
             relay: leased.recipients[0].id,
             recipient: leased.recipients[0].recipient.clone(),

@@ -8,8 +8,11 @@ use crate::grammar::response::{Condition, Response};
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::{Enabled, ImapSession};
 
+/// Where it is noted that something is enabled.
+type Noted = fn(&mut Enabled) -> &mut bool;
+
 /// What can be enabled, and where it is noted.
-const ENABLEABLE: [(Capability, fn(&mut Enabled) -> &mut bool); 5] = [
+const ENABLEABLE: [(Capability, Noted); 5] = [
     (Capability::CondStore, |enabled| &mut enabled.condstore),
     (Capability::QResync, |enabled| &mut enabled.qresync),
     (Capability::Imap4Rev2, |enabled| &mut enabled.rev2),

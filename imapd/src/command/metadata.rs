@@ -94,7 +94,7 @@ impl ImapSession {
     fn tell_metadata(
         &self,
         mailbox: String,
-        entries: Vec<(String, Option<Vec<u8>>)>,
+        entries: Entries,
         out: &mut Output,
     ) {
         self.say(&Response::Metadata(MetadataData { mailbox, entries }), out);
@@ -198,10 +198,13 @@ fn change(of_mailbox: bool, name: EntryName, value: Option<Vec<u8>>) -> Result<A
     })
 }
 
+/// Entries to be told: names and values, NIL where there is none.
+type Entries = Vec<(String, Option<Vec<u8>>)>;
+
 impl Wanted<'_> {
     /// The wanted entries among those known, and the octets of the longest that is too long to be told.
-    fn choose(&self, known: &[Annotation]) -> (Vec<(String, Option<Vec<u8>>)>, Option<u64>) {
-        let mut chosen: Vec<(String, Option<Vec<u8>>)> = Vec::new();
+    fn choose(&self, known: &[Annotation]) -> (Entries, Option<u64>) {
+        let mut chosen = Entries::new();
         let mut longest = None;
         for entry in self.entries {
             let found = known.iter().filter(|known| self.is_wanted(entry, known));
@@ -250,7 +253,7 @@ fn is_same(entry: &EntryName, known: &Annotation) -> bool {
 }
 
 /// An entry is told once, however often it is asked for.
-fn put(chosen: &mut Vec<(String, Option<Vec<u8>>)>, name: String, value: Option<Vec<u8>>) {
+fn put(chosen: &mut Entries, name: String, value: Option<Vec<u8>>) {
     if chosen.iter().all(|(known, _)| *known != name) {
         chosen.push((name, value));
     }

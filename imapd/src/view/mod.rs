@@ -314,11 +314,16 @@ impl View {
             .collect()
     }
 
+    /// The positions of all messages.
+    fn whole(&self) -> Vec<Range<usize>> {
+        std::iter::once(0..self.rows.len()).collect()
+    }
+
     /// The UIDs of messages that have changed later than `since`, of those that are named or of all, ascending.
     pub fn changed_since(&self, since: u64, named: Option<&SequenceSet>) -> Vec<u32> {
         let positions = match named {
             Some(set) => self.uid_positions(set),
-            None => vec![0..self.rows.len()],
+            None => self.whole(),
         };
         let rows = positions
             .into_iter()
