@@ -1,6 +1,7 @@
 //! Messages that come into a mailbox other than by delivery: APPEND, REPLACE, COPY, MOVE.
 //!
-//! Each call is atomic: all messages come, or none (RFC 3502 §6.3.11, RFC 3501 §6.4.7). COPY and
+//! Each call is atomic: all messages come, or none (RFC 3502 §6.3.11, RFC 3501 §6.4.7). Only a MOVE of very many goes in
+//! batches, and may end in between (RFC 6851 §3.3): each message is in one of the two mailboxes at any moment. COPY and
 //! MOVE write no body; the new entries point at the same messages.
 
 use std::collections::HashMap;
@@ -19,6 +20,9 @@ use crate::{
     AccountId, EntryState, Error, Flags, Keywords, MailboxId, MessageId, Result, Sealed, Store,
     Timestamp, Uid, UidValidity,
 };
+
+/// Messages moved in one transaction: other writers get their turn in between.
+const MOVE_BATCH: usize = 2000;
 
 /// One message of an APPEND.
 pub struct Appending {
@@ -52,6 +56,8 @@ pub struct Copied {
     pub uid_validity: UidValidity,
     /// Source and target UIDs, ascending in both. Messages that were gone are left out.
     pub pairs: Vec<(Uid, Uid)>,
+    /// Why a move of very many ended after these; the rest is where it was.
+    pub stopped: Option<Error>,
 }
 
 /// What becomes of a COPY or MOVE when one of its messages is no more.
@@ -125,7 +131,8 @@ impl Store {
             .await
     }
 
-    /// Moves entries with flags and internal date into the mailbox `to` (RFC 6851 §3).
+    /// Moves entries with flags and internal date into the mailbox `to` (RFC 6851 §3). Very many go one batch after
+    /// another; what goes wrong after the first of them is said in [`Copied::stopped`].
     pub async fn move_messages(
         &self,
         access: impl Into<Access>,
@@ -134,9 +141,64 @@ impl Store {
         to: impl Into<Destination>,
         missing: Missing,
     ) -> Result<Copied> {
-        let source = (access.into(), from);
-        self.transfer(source, uids, to.into(), missing, move_into)
-            .await
+        let (source, to) = ((access.into(), from), to.into());
+        let (first, rest) = uids.split_at(uids.len().min(MOVE_BATCH));
+        if missing == Missing::Refused && !rest.is_empty() {
+            // Before anything is moved. What is expunged from here on was expunged before the move came to it.
+            self.require_all(source, uids).await?;
+        }
+        let mut moved = self
+            .transfer(source, first, to.clone(), missing, move_into)
+            .await?;
+        for batch in rest.chunks(MOVE_BATCH) {
+            match self.move_more(source, batch, to.clone(), &moved).await {
+                Ok(more) => moved.pairs.extend(more.pairs),
+                Err(error) => {
+                    moved.stopped = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Moves another batch, into the very mailbox that has taken the first: its UIDs are told together.
+    async fn move_more(
+        &self,
+        source: Source,
+        uids: &[Uid],
+        to: Destination,
+        before: &Copied,
+    ) -> Result<Copied> {
+        let name = normal_name(&to.name).map_err(|_| Error::NotFound("mailbox"))?;
+        let (access, uids) = (to.access.unwrap_or(source.0), uids.to_vec());
+        let known = before.mailbox;
+        self.write(move |tx| {
+            let target = Target::open(tx.connection, access, &name)?;
+            if target.row.id != known {
+                return Err(Error::NotFound("mailbox"));
+            }
+            move_into(tx, source, &uids, target)
+        })
+        .await
+    }
+
+    /// Says [`Error::NotFound`] of the message if one of them is no more.
+    async fn require_all(&self, (access, from): Source, uids: &[Uid]) -> Result<()> {
+        let uids = uids.to_vec();
+        self.read(move |connection| {
+            sharing::require(connection, access, from, Rights::READ)?;
+            let sql = "SELECT count(*) FROM entry WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3";
+            let mut select = connection.prepare_cached(sql)?;
+            for (first, last) in runs(&uids) {
+                let there: u32 = select.query_row(params![from, first, last], |row| row.get(0))?;
+                if there != last.value() - first.value() + 1 {
+                    return Err(Error::NotFound("message"));
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn transfer(
@@ -281,6 +343,7 @@ fn enter_copies(
         mailbox,
         uid_validity,
         pairs,
+        stopped: None,
     })
 }
 

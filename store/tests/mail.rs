@@ -702,6 +702,48 @@ async fn copies_and_moves_with_a_missing_message_are_made_without_it_or_not_at_a
     assert_eq!(moved.pairs, [(uid, Uid::FIRST)]);
 }
 
+/// A message is in INBOX two to the power of `doublings` times.
+async fn multiplied(fixture: &Fixture, doublings: u32) -> Vec<Uid> {
+    fixture.append("INBOX", MESSAGE).await.expect("append");
+    let (store, inbox) = (&fixture.store, fixture.info("INBOX").await.id);
+    for doubling in 0..doublings {
+        let uids: Vec<Uid> = (1..=1 << doubling).filter_map(Uid::new).collect();
+        store
+            .copy(fixture.alice, inbox, &uids, "INBOX", Missing::Refused)
+            .await
+            .expect("copy");
+    }
+    (1..=1 << doublings).filter_map(Uid::new).collect()
+}
+
+#[tokio::test]
+async fn very_many_messages_are_moved_in_batches_and_all_are_told() {
+    let fixture = Fixture::new().await;
+    let mut uids = multiplied(&fixture, 12).await;
+    let (store, alice) = (&fixture.store, fixture.alice);
+    let inbox = fixture.info("INBOX").await;
+    uids.push(Uid::new(9999).expect("a UID"));
+    let refused = store
+        .move_messages(alice, inbox.id, &uids, "Archive", Missing::Refused)
+        .await;
+    assert_eq!(refused, Err(Error::NotFound("message")));
+    assert_eq!(fixture.info("Archive").await.messages, 0);
+    uids.pop();
+    let moved = store
+        .move_messages(alice, inbox.id, &uids, "Archive", Missing::Refused)
+        .await
+        .expect("move");
+    assert_eq!(moved.stopped, None);
+    let expected: Vec<(Uid, Uid)> = uids.iter().map(|&uid| (uid, uid)).collect();
+    assert_eq!(moved.pairs, expected);
+    assert_eq!(fixture.info("INBOX").await.messages, 0);
+    assert_eq!(fixture.info("Archive").await.messages, 4096);
+    // One mod-sequence for each transaction: others could write in between.
+    let before = inbox.highest_modseq.0;
+    assert!(fixture.info("INBOX").await.highest_modseq.0 > before + 1);
+    fixture.end().await;
+}
+
 #[tokio::test]
 async fn a_message_that_is_being_served_outlives_its_entry() {
     let fixture = Fixture::new().await;

@@ -376,6 +376,36 @@ async fn copies_keep_the_flags_that_one_may_set() {
 }
 
 #[tokio::test]
+async fn a_move_that_ends_in_between_says_what_it_has_moved() {
+    let fixture = Fixture::new("lrite").await;
+    let (store, alice, team) = (&fixture.store, fixture.alice, fixture.team);
+    let uids = |last: u32| -> Vec<Uid> { (1..=last).filter_map(Uid::new).collect() };
+    for last in [5, 10, 20, 40, 80, 160, 320, 640, 1280] {
+        store
+            .copy(alice, team, &uids(last), "Team", Missing::Refused)
+            .await
+            .expect("copy");
+    }
+    let quota = Quota {
+        octets: None,
+        messages: Some(2200),
+    };
+    store.set_quota(fixture.bob, quota).await.expect("quota");
+    let to = Destination::new(fixture.bob.into(), "INBOX");
+    let moved = store
+        .move_messages(fixture.as_bob(), team, &uids(2560), to, Missing::Refused)
+        .await
+        .expect("move");
+    assert_eq!(moved.stopped, Some(Error::OverQuota));
+    let here = store.mailbox(fixture.bob, "INBOX").await.expect("inbox");
+    let there = store.mailbox_by_id(alice, team).await.expect("team");
+    assert_eq!(moved.pairs.len(), here.messages as usize);
+    assert!(here.messages > 0);
+    assert_eq!(here.messages + there.messages, 2560);
+    fixture.check().await;
+}
+
+#[tokio::test]
 async fn messages_go_from_account_to_account() {
     let fixture = Fixture::new("lrsi").await;
     let (store, bob) = (&fixture.store, fixture.as_bob());

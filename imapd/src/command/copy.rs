@@ -1,4 +1,5 @@
-//! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). Both are atomic in the store.
+//! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). COPY is atomic in the store. A MOVE of very many
+//! may end in between: what has been moved is told, and the answer is NO (RFC 6851 §3.3).
 
 use daemon::session::Output;
 use store::{Access, Copied, Missing, Uid};
@@ -68,6 +69,9 @@ impl ImapSession {
             ));
         }
         view.expunged(moved.pairs.iter().map(|(from, _)| from.value()));
+        if let Some(error) = moved.stopped {
+            return Err(destination(error, own));
+        }
         // RFC 6851 §4.4
         self.after_expunge(!moved.pairs.is_empty(), "MOVE completed")
             .await
