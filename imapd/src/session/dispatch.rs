@@ -271,14 +271,12 @@ impl ImapSession {
         }
         if let Some(selected) = self.state.selected() {
             selected.update_before(out);
-            selected.view.tell(
-                Manner {
-                    expunge: facts.tells == Tells::All,
-                    uid: facts.uid,
-                    enabled,
-                },
-                out,
-            );
+            let manner = Manner {
+                expunge: facts.tells == Tells::All,
+                uid: facts.uid,
+                enabled,
+            };
+            selected.view.tell(manner, out).await?;
             selected.update_after(store, out).await?;
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! Tells a client what it does not know yet, in an order that keeps its sequence numbers right.
+//!
+//! However much there is to tell, the client is waited for in between, so that little of it is in memory; the view is lent out
+//! meanwhile, and nothing comes in. Who does not read is disconnected by [`Output`].
 
-use daemon::session::Output;
+use daemon::session::{Disconnected, Output};
 use store::{Flags, Rights};
 
 use super::View;
@@ -49,18 +52,19 @@ impl View {
     }
 
     /// Writes all that may be told now: EXPUNGE first, so that EXISTS and FETCH count in the numbers that hold after.
-    pub fn tell(&mut self, manner: Manner, out: &mut Output) {
+    pub async fn tell(&mut self, manner: Manner, out: &mut Output) -> Result<(), Disconnected> {
         if !self.has_news() {
-            return;
+            return Ok(());
         }
         self.forget_unseen();
         if manner.expunge {
-            self.tell_expunged(manner, out);
+            self.tell_expunged(manner, out).await?;
         }
         self.tell_exists(manner, out);
         self.tell_keywords(out);
-        self.tell_flags(manner, out);
+        self.tell_flags(manner, out).await?;
         self.tell_held(manner, out);
+        Ok(())
     }
 
     /// Messages that came and went before the client heard of them were never there.
@@ -69,7 +73,11 @@ impl View {
         self.remove_gone(|position| position >= exists_told);
     }
 
-    fn tell_expunged(&mut self, manner: Manner, out: &mut Output) {
+    async fn tell_expunged(
+        &mut self,
+        manner: Manner,
+        out: &mut Output,
+    ) -> Result<(), Disconnected> {
         let vanished: Ranges = if manner.enabled.tells_vanished() {
             self.gone.iter().copied().collect()
         } else {
@@ -78,14 +86,17 @@ impl View {
         let positions = self.remove_gone(|_| true);
         self.exists_told -= positions.len();
         if manner.enabled.tells_vanished() {
-            return tell_vanished(false, &vanished, out);
+            tell_vanished(false, &vanished, out);
+            return Ok(());
         }
         // From the highest down, each number is right whatever was told before.
         for position in positions.into_iter().rev() {
             out.put(&Response::Expunge(
                 u32::try_from(position + 1).unwrap_or(u32::MAX),
             ));
+            out.drain().await?;
         }
+        Ok(())
     }
 
     fn remove_gone(&mut self, wanted: impl Fn(usize) -> bool) -> Vec<usize> {
@@ -164,13 +175,15 @@ impl View {
         ));
     }
 
-    fn tell_flags(&mut self, manner: Manner, out: &mut Output) {
+    async fn tell_flags(&mut self, manner: Manner, out: &mut Output) -> Result<(), Disconnected> {
         let mut line = FetchLine::default();
         for uid in std::mem::take(&mut self.changed) {
             self.write_flags(uid, manner, &mut line);
             out.put_bytes(line.octets());
             line.clear();
+            out.drain().await?;
         }
+        Ok(())
     }
 
     /// Writes the response that tells the message's flags.

@@ -107,8 +107,40 @@ fn enabling(enable: impl Fn(&mut Enabled)) -> Manner {
 
 fn told(view: &mut View, manner: Manner) -> String {
     let mut out = Output::detached();
-    view.tell(manner, &mut out);
+    {
+        // A detached output is never waited for.
+        let telling = std::pin::pin!(view.tell(manner, &mut out));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let told = telling.poll(&mut context);
+        assert!(matches!(told, std::task::Poll::Ready(Ok(()))));
+    }
     String::from_utf8(out.take()).unwrap()
+}
+
+/// The output of a client that has gone.
+async fn output_to_nobody() -> Output {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ours = tokio::net::TcpStream::connect(address).await.unwrap();
+    drop(listener.accept().await.unwrap());
+    let timeout = std::time::Duration::from_secs(60);
+    Output::new(daemon::wire::Stream::Plain(ours), timeout)
+}
+
+/// What is sent on the way is sent to nobody here, so that the telling ends; kept in memory to the end, it would not.
+#[tokio::test]
+async fn what_is_told_of_very_many_messages_is_sent_on_the_way() {
+    let uids: Vec<u32> = (1..=100_000).collect();
+    for expunged in [false, true] {
+        let mut view = view(&uids);
+        match expunged {
+            true => view.apply(&changes(2, &[], &uids)),
+            false => uids.iter().for_each(|&uid| view.must_tell(uid)),
+        }
+        let mut out = output_to_nobody().await;
+        let told = view.tell(PLAIN, &mut out).await;
+        assert!(told.is_err(), "{expunged}");
+    }
 }
 
 fn set(text: &str) -> SequenceSet {
