@@ -234,6 +234,11 @@ mod tests {
         assert!(rejected(&Reject::InUse).starts_with("-ERR [IN-USE] "));
         assert!(rejected(&Reject::Credentials).starts_with("-ERR [AUTH] "));
         assert!(rejected(&Reject::Throttled).starts_with("-ERR [SYS/TEMP] "));
+        // What trying again does not mend (RFC 3206 §4).
+        let damaged = store::Error::Corrupt("a message without octets".into());
+        let told = rejected(&Reject::Store(damaged));
+        assert!(told.starts_with("-ERR [SYS/PERM] "));
+        assert!(!told.contains("octets"), "{told}");
         assert!(rejected(&Reject::Syntax(Fault::NotText)).starts_with("-ERR "));
         assert!(!rejected(&Reject::WrongState(Phase::Transaction)).contains('['));
     }
