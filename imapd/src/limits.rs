@@ -38,3 +38,11 @@ pub const MULTISEARCH_MAILBOXES_MAX: usize = 20_000;
 pub const PROGRESS_SECONDS: u64 = 10;
 /// Octets of one body that are in memory at a time.
 pub const BODY_CHUNK_OCTETS: u64 = 256 * 1024;
+/// Event groups in one NOTIFY (RFC 5465 §5.8).
+pub const NOTIFY_GROUPS_MAX: usize = 100;
+/// Names of mailboxes in one NOTIFY.
+pub const NOTIFY_NAMES_MAX: usize = 1_000;
+/// Mailboxes that a client may look up, when it asks for notifications of some.
+pub const NOTIFY_MAILBOXES_MAX: usize = 5_000;
+/// Notifications about mailboxes that are not selected, at one time; with more the client had better look for itself.
+pub const NOTIFY_TIDINGS_MAX: usize = 1_000;

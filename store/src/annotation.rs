@@ -54,17 +54,30 @@ impl Store {
             let sql = "SELECT account, name, value FROM annotation
                        WHERE mailbox = ?1 AND account IN (0, ?2) ORDER BY account = 0, name";
             let mut select = connection.prepare_cached(sql)?;
-            let found = select.query_map(params![key(mailbox), access.user()], |row| {
-                let scope = match row.get::<_, i64>(0)? {
-                    0 => Scope::Shared,
-                    _ => Scope::Private,
-                };
-                Ok(Annotation {
-                    scope,
-                    name: row.get(1)?,
-                    value: Some(row.get(2)?),
-                })
-            })?;
+            let found = select.query_map(params![key(mailbox), access.user()], read)?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// What the user sees of the annotations of all mailboxes of `owner`, or of the server: in no particular order.
+    pub async fn all_annotations(
+        &self,
+        user: AccountId,
+        owner: Option<AccountId>,
+    ) -> Result<Vec<(MailboxId, Annotation)>> {
+        self.read(move |connection| {
+            let mailboxes = match owner {
+                Some(_) => "SELECT id FROM mailbox WHERE account = ?2",
+                None => "SELECT 0 WHERE ?2 IS NULL",
+            };
+            let sql = format!(
+                "SELECT account, name, value, mailbox FROM annotation
+                 WHERE mailbox IN ({mailboxes}) AND account IN (0, ?1)"
+            );
+            let mut select = connection.prepare_cached(&sql)?;
+            let found =
+                select.query_map(params![user, owner], |row| Ok((row.get(3)?, read(row)?)))?;
             Ok(found.collect::<rusqlite::Result<_>>()?)
         })
         .await
@@ -84,11 +97,29 @@ impl Store {
             }
             for change in &changes {
                 put(tx.connection, access, mailbox, change)?;
+                match (change.scope, mailbox) {
+                    (Scope::Private, _) => tx.touched_account(access.user()),
+                    (Scope::Shared, Some(mailbox)) => tx.touched(access.owner(), mailbox),
+                    (Scope::Shared, None) => tx.touched_server(),
+                }
             }
             Ok(())
         })
         .await
     }
+}
+
+/// Reads account, name and value.
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Annotation> {
+    let scope = match row.get::<_, i64>(0)? {
+        0 => Scope::Shared,
+        _ => Scope::Private,
+    };
+    Ok(Annotation {
+        scope,
+        name: row.get(1)?,
+        value: Some(row.get(2)?),
+    })
 }
 
 /// The server's annotations stand under mailbox 0, which no mailbox has.

@@ -32,6 +32,9 @@ pub(crate) type Changed = BTreeSet<(AccountId, MailboxId)>;
 /// What stands for the outbound queue among what changed: no account has this number.
 pub(crate) const QUEUE: (AccountId, MailboxId) = (AccountId(0), MailboxId(0));
 
+/// What stands for what all accounts see, such as the server's annotations: no account has this number.
+pub(crate) const SERVER: (AccountId, MailboxId) = (AccountId(-1), MailboxId(0));
+
 pub(crate) struct Feed {
     origin: i64,
     wake: PathBuf,
@@ -89,6 +92,10 @@ impl Feed {
 
     pub(crate) fn watch_queue(&self) -> watch::Receiver<u64> {
         self.accounts.subscribe(QUEUE.0)
+    }
+
+    pub(crate) fn watch_server(&self) -> watch::Receiver<u64> {
+        self.accounts.subscribe(SERVER.0)
     }
 
     pub(crate) fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {

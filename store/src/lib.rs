@@ -167,6 +167,12 @@ impl Store {
         self.inner.feed.watch_account(account)
     }
 
+    /// A channel that changes after each commit, of any process, that touched what all accounts see: annotations of the
+    /// server, and what is granted to anyone.
+    pub fn watch_server(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.feed.watch_server()
+    }
+
     /// A channel that changes after each commit, of any process, that gave the outbound queue work.
     pub fn watch_queue(&self) -> tokio::sync::watch::Receiver<u64> {
         self.inner.feed.watch_queue()

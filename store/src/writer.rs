@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::feed::{Changed, Feed, QUEUE};
+use crate::feed::{Changed, Feed, QUEUE, SERVER};
 use crate::turn::Turnstile;
 use crate::{AccountId, Error, MailboxId, Result};
 
@@ -46,6 +46,11 @@ impl Tx<'_> {
     /// The outbound queue has work that it did not have before.
     pub(crate) fn touched_queue(&mut self) {
         self.changed.insert(QUEUE);
+    }
+
+    /// What all accounts see has changed.
+    pub(crate) fn touched_server(&mut self) {
+        self.changed.insert(SERVER);
     }
 
     /// The account, or its list of mailboxes, has changed.

@@ -51,6 +51,8 @@ const PROBES: &[(&str, Probe)] = &[
     ("CONDSTORE", Untold("SELECT INBOX", "HIGHESTMODSEQ")),
     ("CONDSTORE", Untold("ENABLE CONDSTORE", "CONDSTORE")),
     ("QRESYNC", Untold("ENABLE QRESYNC", "QRESYNC")),
+    ("NOTIFY", Refused("NOTIFY NONE")),
+    ("NOTIFY", Refused("SEARCH RETURN (UPDATE (UID)) ALL")),
     ("UNAUTHENTICATE", Refused("UNAUTHENTICATE")),
     ("IMAP4rev2", Untold("ENABLE IMAP4rev2", "IMAP4rev2")),
     ("COMPRESS=DEFLATE", Refused("COMPRESS DEFLATE")),

@@ -368,9 +368,9 @@ impl ImapSession {
         let (tag, verb) = (appending.tag.clone(), appending.verb);
         let outcome = self.append_all(appending, out).await;
         // RFC 3501 §6.3.11: if the mailbox is selected, the arrival should be told at once.
-        let outcome = match self.catch_up(true).await {
-            Ok(()) => outcome,
-            Err(reject) => Err(reject),
+        let outcome = match self.takes_news(facts(verb)) {
+            true => self.catch_up(true).await.and(outcome),
+            false => outcome,
         };
         let told = self.tell(facts(verb), out).await;
         let outcome = outcome.and_then(|done| told.map(|()| done));
@@ -407,6 +407,8 @@ impl ImapSession {
             other => other.into(),
         })?;
         self.appended += count;
+        let uids = appended.uids.iter().map(|uid| uid.value());
+        self.note_own(target.owner(), appended.uid_validity, uids);
         let code = Code::AppendUid {
             uid_validity: appended.uid_validity.0,
             uids: appended.uids.iter().map(|uid| uid.value()).collect(),

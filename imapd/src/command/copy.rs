@@ -27,12 +27,19 @@ impl ImapSession {
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let missing = missing(numbering, set);
-        let own = target.access().is_some_and(Access::is_own);
+        let (account, own) = (
+            target.access().map(Access::owner),
+            target.access().is_some_and(Access::is_own),
+        );
         let work = store.copy(view.access, view.mailbox, &uids, target, missing);
         let copied = reporter
             .wait(work, out)
             .await?
             .map_err(|error| destination(error, own))?;
+        if let Some(account) = account {
+            let arrived = copied.pairs.iter().map(|(_, to)| to.value());
+            self.note_own(account, copied.uid_validity, arrived);
+        }
         Ok(match copy_uid(&copied) {
             Some(_) if !uid_plus => Done::text("COPY completed"),
             Some(code) => Done::code(code, "COPY completed"),

@@ -77,6 +77,39 @@ impl ImapSession {
     }
 }
 
+impl ImapSession {
+    /// Tells of messages that have just come what NOTIFY asks for (RFC 5465 §5.2).
+    pub(crate) async fn tell_new(
+        &mut self,
+        uids: &[u32],
+        fetch: Fetch,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let plan = Plan::new(fetch, !self.enabled.uid_only, self.enabled.condstore);
+        let (store, enabled) = (self.store(), self.enabled);
+        let view = &mut self.selected()?.view;
+        let reader = Reader {
+            store,
+            account: view.account,
+            mailbox: view.mailbox,
+        };
+        let mut batches = Batches {
+            loader: Loader {
+                reader,
+                plan: Arc::new(plan),
+            },
+            enabled,
+            line: FetchLine::default(),
+            gone: 0,
+            unknown_encoding: false,
+        };
+        let positions = uids.iter().filter_map(|&uid| view.rows().position(uid));
+        let positions: Vec<usize> = positions.collect();
+        self.fetched += answer_all(&mut batches, positions.into_iter(), view, out).await?;
+        Ok(())
+    }
+}
+
 /// The messages of the window that PARTIAL puts on the set, before CHANGEDSINCE is looked at (RFC 9394 §3.3, §3.4). What is known to be gone
 /// is not counted.
 fn windowed(

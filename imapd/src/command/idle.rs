@@ -26,10 +26,7 @@ impl ImapSession {
             return Next::Continue;
         };
         let tag = tag.clone();
-        let told = match self.catch_up(true).await {
-            Ok(()) => self.tell(facts(Verb::Idle), out).await,
-            Err(reject) => Err(reject),
-        };
+        let told = self.tell_idle(out).await;
         match told {
             Ok(()) => Next::Continue,
             Err(reject) => {
@@ -39,11 +36,19 @@ impl ImapSession {
         }
     }
 
+    /// Exactly what NOTIFY has asked for, if it was used (RFC 5465 §4).
+    async fn tell_idle(&mut self, out: &mut Output) -> Result<(), Reject> {
+        if self.takes_news(facts(Verb::Idle)) {
+            self.catch_up(true).await?;
+        }
+        self.tell(facts(Verb::Idle), out).await?;
+        self.tell_tidings(&[], out).await
+    }
+
     pub(crate) async fn idle_line(&mut self, tag: String, line: &[u8], out: &mut Output) -> Next {
         let outcome = if line.eq_ignore_ascii_case(b"DONE") {
-            self.catch_up(true)
-                .await
-                .map(|()| Done::text("IDLE completed"))
+            let told = self.tell_idle(out).await;
+            told.map(|()| Done::text("IDLE completed"))
         } else {
             Err(Reject::Malformed(Malformed::Expected("DONE")))
         };

@@ -212,6 +212,42 @@ impl ImapSession {
         Ok(())
     }
 
+    /// What NOTIFY tells of names that have come, gone or changed (RFC 5465 §5.4, §5.5), each with the name before.
+    pub(crate) async fn tell_names(
+        &self,
+        names: Vec<(String, Option<String>)>,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let tree = self.tree().await?;
+        for (mailbox, old_name) in names {
+            let line = Response::List {
+                attributes: self.known_attributes(tree.attributes(&mailbox, true)),
+                mailbox,
+                child_info: Vec::new(),
+                old_name,
+            };
+            self.say(&line, out);
+            out.drain().await?;
+        }
+        Ok(())
+    }
+
+    /// What NOTIFY tells of a mailbox that the user may look up, but not read (RFC 5465 §3.1).
+    pub(crate) async fn tell_no_access(
+        &self,
+        place: &Place,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let line = Response::List {
+            attributes: vec![Attribute::NoAccess],
+            mailbox: place.info.name.clone(),
+            child_info: Vec::new(),
+            old_name: None,
+        };
+        self.say(&line, out);
+        Ok(out.drain().await?)
+    }
+
     /// Whether there are mailboxes below that the user may look up.
     async fn has_children(&self, place: &Place) -> Result<bool, Reject> {
         if place.access.is_own() {

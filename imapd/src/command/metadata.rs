@@ -1,8 +1,8 @@
 //! GETMETADATA and SETMETADATA (RFC 5464), and METADATA for LIST (RFC 9590).
 //!
 //! Two entries are no annotations but what the server knows: `/shared/admin` of the server, the way to the postmaster,
-//! and `/private/specialuse` of a mailbox, what it is for (RFC 6154 §4). Neither can be set. Changes are not told
-//! unasked (RFC 5464 §4.1 leaves that to the server).
+//! and `/private/specialuse` of a mailbox, what it is for (RFC 6154 §4). Neither can be set. Changes are told
+//! to those alone who ask for it by NOTIFY (RFC 5464 §4.1 leaves that to the server).
 
 use daemon::session::Output;
 use store::{ANNOTATION_NAME_OCTETS_MAX, ANNOTATION_OCTETS_MAX, Annotation, Scope};
@@ -91,12 +91,7 @@ impl ImapSession {
         Ok(())
     }
 
-    fn tell_metadata(
-        &self,
-        mailbox: String,
-        entries: Entries,
-        out: &mut Output,
-    ) {
+    fn tell_metadata(&self, mailbox: String, entries: Entries, out: &mut Output) {
         self.say(&Response::Metadata(MetadataData { mailbox, entries }), out);
     }
 

@@ -19,6 +19,7 @@ mod mailbox;
 mod metadata;
 mod multi_search;
 mod namespace;
+mod notify;
 mod quota;
 mod search;
 mod select;

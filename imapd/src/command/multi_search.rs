@@ -195,9 +195,12 @@ impl ImapSession {
         };
         let found = found(tag, &mailbox, &results, options);
         let saved = returns.save.then(|| results.saved(returns));
-        let order = returns
-            .update
-            .then(|| Order::Mailbox(results.uids().collect()));
+        let order = returns.update.then(|| {
+            (
+                Order::Mailbox(results.uids().collect()),
+                search.fetch.clone(),
+            )
+        });
         if let Some(found) = found {
             self.say(&Response::Esearch(found), out);
         }

@@ -9,6 +9,7 @@ use store::Timestamp;
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
 use crate::grammar::code::Code;
+use crate::grammar::fetch::Fetch;
 use crate::grammar::response::{Condition, Response};
 use crate::grammar::search::{Key, ReturnOptions, Search};
 use crate::grammar::sequence::Ranges;
@@ -30,7 +31,7 @@ impl ImapSession {
     ) -> Outcome {
         let returns = self.returns(search.returns);
         self.refuse_used_tag(tag, returns)?;
-        let found = self.search_selected(tag, numbering, &search.key, returns, out);
+        let found = self.search_selected(tag, numbering, search, returns, out);
         let outcome = found.await;
         self.forget_saved_unless(outcome.is_ok(), returns);
         outcome
@@ -40,10 +41,12 @@ impl ImapSession {
         &mut self,
         tag: &str,
         numbering: Numbering,
-        key: &Key,
+        search: Search,
         returns: Option<ReturnOptions>,
         out: &mut Output,
     ) -> Outcome {
+        let Search { key, fetch, .. } = search;
+        let key = &key;
         let by_modseq = self.learn_modseq(key, out);
         let positions = self.find(tag, key, out).await?;
         let view = &self.selected()?.view;
@@ -64,7 +67,7 @@ impl ImapSession {
         let saved = returns.save.then(|| results.saved(returns));
         let order = returns
             .update
-            .then(|| Order::Mailbox(results.uids().collect()));
+            .then(|| (Order::Mailbox(results.uids().collect()), fetch));
         self.save(saved)?;
         self.keep_up(tag, numbering, key, order, None, out)?;
         Ok(Done::text("SEARCH completed"))
@@ -151,15 +154,17 @@ impl ImapSession {
         tag: &str,
         numbering: Numbering,
         key: &Key,
-        order: Option<Order>,
+        order: Option<(Order, Option<Fetch>)>,
         mailbox: Option<(String, u32)>,
         out: &mut Output,
     ) -> Result<(), Reject> {
-        let Some(order) = order else {
+        let Some((order, fetch)) = order else {
             return Ok(());
         };
         let selected = self.selected()?;
-        let context = Context::new(tag, numbering, settled(key, &selected.view), order, mailbox);
+        let key = settled(key, &selected.view);
+        let mut context = Context::new(tag, numbering, key, order, mailbox);
+        context.fetch = fetch;
         if !selected.contexts.keep(context, &mut selected.view) {
             out.put(&Response::Untagged(
                 Condition::No,

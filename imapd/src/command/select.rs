@@ -139,6 +139,7 @@ impl ImapSession {
         let known = resync.known.as_ref();
         tell_vanished(true, &view.vanished_before(&expunged, known, known_to), out);
         let manner = Manner {
+            flags: true,
             expunge: false,
             uid: true,
             enabled: self.enabled,

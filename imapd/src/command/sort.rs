@@ -65,7 +65,8 @@ impl ImapSession {
         let saved = returns.save.then(|| results.saved(returns));
         self.save(saved)?;
         let criteria = sort.criteria;
-        let order = returns.update.then_some(Order::Sorted { criteria, keyed });
+        let order = Order::Sorted { criteria, keyed };
+        let order = returns.update.then_some((order, sort.fetch));
         self.keep_up(tag, numbering, &sort.key, order, None, out)?;
         Ok(Done::text("SORT completed"))
     }

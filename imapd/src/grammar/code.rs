@@ -16,6 +16,10 @@ pub enum Code {
         /// The messages' UIDs there.
         uids: Ranges,
     },
+    /// BADEVENT (RFC 5465 §3.1), with the events that there are.
+    BadEvent(&'static [&'static str]),
+    /// NOTIFICATIONOVERFLOW (RFC 5465 §5.8)
+    NotificationOverflow,
     /// AUTHENTICATIONFAILED
     AuthenticationFailed,
     /// AUTHORIZATIONFAILED
@@ -131,6 +135,8 @@ impl Code {
             Self::AlreadyExists => words(&["ALREADYEXISTS"]),
             Self::AuthenticationFailed => words(&["AUTHENTICATIONFAILED"]),
             Self::AuthorizationFailed => words(&["AUTHORIZATIONFAILED"]),
+            Self::BadEvent(events) => words(&["BADEVENT (", &events.join(" "), ")"]),
+            Self::NotificationOverflow => words(&["NOTIFICATIONOVERFLOW"]),
             Self::BadCharset => words(&["BADCHARSET (US-ASCII UTF-8)"]),
             Self::BadUrl(url) => {
                 into.extend_from_slice(b"BADURL ");

@@ -15,6 +15,7 @@ use super::fetch::Fetch;
 use super::list::List;
 use super::mailbox;
 use super::metadata::Metadata;
+use super::notify::Notify;
 use super::quota::Quota;
 use super::search::{MultiSearch, Search};
 use super::select::Select;
@@ -118,6 +119,8 @@ pub enum Command {
     Quota(Quota),
     /// GETMETADATA, SETMETADATA (RFC 5464)
     Metadata(Metadata),
+    /// NOTIFY (RFC 5465)
+    Notify(Notify),
     /// IDLE (RFC 2177)
     Idle,
     /// COMPRESS DEFLATE (RFC 4978)
@@ -206,6 +209,7 @@ impl Command {
             Verb::Enable => parse_enable(cursor).map(Self::Enable),
             Verb::List => List::parse(cursor).map(Self::List),
             Verb::Lsub => parse_lsub(cursor),
+            Verb::Notify => Notify::parse(cursor).map(Self::Notify),
             Verb::GetAcl | Verb::SetAcl | Verb::DeleteAcl | Verb::ListRights | Verb::MyRights => {
                 Acl::parse(verb, cursor).map(Self::Acl)
             }
@@ -285,6 +289,21 @@ impl Command {
                 resync.is_some_and(|resync| resync.samples.is_some())
             }
             _ => false,
+        }
+    }
+}
+
+impl Command {
+    /// The mailboxes (empty: the server) whose names, subscriptions, rights or annotations it changes.
+    pub fn names_changed(&self) -> Vec<String> {
+        match self {
+            Self::Create { mailbox, .. }
+            | Self::Delete(mailbox)
+            | Self::Subscribe(mailbox)
+            | Self::Unsubscribe(mailbox)
+            | Self::Metadata(Metadata::Set { mailbox, .. }) => vec![mailbox.clone()],
+            Self::Rename { from, to } => vec![from.clone(), to.clone()],
+            _ => Vec::new(),
         }
     }
 }

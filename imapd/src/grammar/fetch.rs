@@ -165,6 +165,28 @@ impl Fetch {
         }
     }
 
+    /// Reads a parenthesised list of items, such as is to be told of new messages (RFC 5465 §8).
+    pub fn parse_list(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        if cursor.peek() != Some(b'(') {
+            return Err(Malformed::Expected("a list of FETCH data items"));
+        }
+        Ok(Self {
+            items: parse_items(cursor)?,
+            changed_since: None,
+            vanished: false,
+            partial: None,
+        })
+    }
+
+    /// Asks for what `other` asks for, too.
+    pub fn add(&mut self, other: &Self) {
+        for item in &other.items {
+            if !self.items.contains(item) {
+                self.items.push(item.clone());
+            }
+        }
+    }
+
     fn parse_modifier(&mut self, cursor: &mut Cursor<'_>) -> Parsed<()> {
         if cursor.eat_word_of(Capability::QResync, "VANISHED") && !self.vanished {
             self.vanished = true;

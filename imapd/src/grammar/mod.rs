@@ -23,6 +23,7 @@ pub mod fragment;
 pub mod list;
 pub mod mailbox;
 pub mod metadata;
+pub mod notify;
 pub mod partial;
 pub mod quota;
 pub mod quote;

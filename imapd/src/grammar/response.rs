@@ -43,6 +43,8 @@ impl Condition {
 pub enum Attribute {
     /// `\NonExistent`
     NonExistent,
+    /// `\NoAccess` (RFC 5465 §3.1)
+    NoAccess,
     /// `\Noselect`
     NoSelect,
     /// `\HasChildren`
@@ -59,6 +61,7 @@ impl Attribute {
     fn name(self) -> &'static str {
         match self {
             Self::NonExistent => "\\NonExistent",
+            Self::NoAccess => "\\NoAccess",
             Self::NoSelect => "\\Noselect",
             Self::HasChildren => "\\HasChildren",
             Self::HasNoChildren => "\\HasNoChildren",
@@ -149,6 +152,13 @@ pub enum Response {
     Quota(QuotaData),
     /// `* METADATA`
     Metadata(MetadataData),
+    /// `* METADATA` that tells which entries have changed, without their values (RFC 5464 §4.4.2)
+    MetadataChanged {
+        /// Of which mailbox; empty: of the server.
+        mailbox: String,
+        /// Whole names.
+        names: Vec<String>,
+    },
     /// `* SEARCH`, with the highest mod-sequence if one was asked for.
     Search(Vec<u32>, Option<u64>),
     /// `* SORT` (RFC 5256)
@@ -255,6 +265,14 @@ impl Response {
             Self::Acl { mailbox, data } => data.encode(mailbox, dialect, into),
             Self::Quota(data) => data.encode(dialect, into),
             Self::Metadata(data) => data.encode(dialect, into),
+            Self::MetadataChanged { mailbox, names } => {
+                into.extend_from_slice(b"METADATA ");
+                mailbox::encode(mailbox, dialect, into);
+                for name in names {
+                    into.push(b' ');
+                    quote::astring(name.as_bytes(), into);
+                }
+            }
             Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
             Self::Sort(numbers) => encode_numbers("SORT", numbers, into),
             Self::Thread(threads) => encode_threads(threads, into),

@@ -6,6 +6,7 @@
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::date::Day;
+use super::fetch::Fetch;
 use super::flag::{SystemFlag, parse_keyword};
 use super::partial::PartialRange;
 use super::sequence::{Ranges, SequenceSet};
@@ -115,13 +116,13 @@ impl ReturnOptions {
         context: false,
     };
 
-    /// Reads the list of SEARCH.
-    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    /// Reads the list of SEARCH, and what UPDATE asks to be told of new messages.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<(Self, Option<Fetch>)> {
         Self::parse_list(cursor, Capability::ESearch, Capability::ContextSearch)
     }
 
-    /// Reads the list of SORT.
-    pub fn parse_for_sort(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    /// Reads the list of SORT, likewise.
+    pub fn parse_for_sort(cursor: &mut Cursor<'_>) -> Parsed<(Self, Option<Fetch>)> {
         Self::parse_list(cursor, Capability::ESort, Capability::ContextSort)
     }
 
@@ -129,18 +130,25 @@ impl ReturnOptions {
         cursor: &mut Cursor<'_>,
         plain: Capability,
         contexts: Capability,
-    ) -> Parsed<Self> {
+    ) -> Parsed<(Self, Option<Fetch>)> {
         let (plain, contexts) = (cursor.offers(plain), cursor.offers(contexts));
         let mut returns = Self::default();
-        let named = cursor.list_or_empty(|cursor| returns.parse_one(cursor, plain, contexts))?;
+        let mut fetch = None;
+        let named = cursor.list_or_empty(|cursor| {
+            returns.parse_one(cursor, plain, contexts)?;
+            if returns.update && fetch.is_none() {
+                fetch = parse_update(cursor)?;
+            }
+            Ok(())
+        })?;
         if named.is_empty() && plain {
-            return Ok(Self::ALL);
+            return Ok((Self::ALL, None));
         }
         // RFC 5267 §4.4: "either one PARTIAL, one ALL, or neither".
         if named.is_empty() || (returns.all && returns.partial.is_some()) {
             return Err(Malformed::Expected("either ALL or PARTIAL"));
         }
-        Ok(returns)
+        Ok((returns, fetch))
     }
 
     fn parse_one(&mut self, cursor: &mut Cursor<'_>, plain: bool, contexts: bool) -> Parsed<()> {
@@ -169,11 +177,23 @@ impl ReturnOptions {
     }
 }
 
+/// What is to be told of new results: data items may stand after UPDATE (RFC 5465 §7).
+fn parse_update(cursor: &mut Cursor<'_>) -> Parsed<Option<Fetch>> {
+    let mut ahead = cursor.clone();
+    if !cursor.offers(Capability::Notify) || ahead.space().is_err() || ahead.peek() != Some(b'(') {
+        return Ok(None);
+    }
+    cursor.space()?;
+    Fetch::parse_list(cursor).map(Some)
+}
+
 /// SEARCH, UID SEARCH, or ESEARCH (RFC 7377).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// None: the answer is a SEARCH response; otherwise ESEARCH.
     pub returns: Option<ReturnOptions>,
+    /// What UPDATE asks to be told of new results (RFC 5465 §7).
+    pub fetch: Option<Fetch>,
     /// What to find.
     pub key: Key,
 }
@@ -181,13 +201,14 @@ pub struct Search {
 impl Search {
     /// Reads everything after `SEARCH SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let returns = if cursor.dialect().has_search_options() && cursor.eat_word("RETURN") {
+        let (returns, fetch) = if cursor.dialect().has_search_options() && cursor.eat_word("RETURN")
+        {
             cursor.space()?;
-            let returns = ReturnOptions::parse(cursor)?;
+            let (returns, fetch) = ReturnOptions::parse(cursor)?;
             cursor.space()?;
-            Some(returns)
+            (Some(returns), fetch)
         } else {
-            None
+            (None, None)
         };
         if cursor.eat_word("CHARSET") {
             cursor.space()?;
@@ -195,7 +216,11 @@ impl Search {
             cursor.space()?;
         }
         let key = parse_keys(cursor)?;
-        Ok(Self { returns, key })
+        Ok(Self {
+            returns,
+            fetch,
+            key,
+        })
     }
 }
 

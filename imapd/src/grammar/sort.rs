@@ -2,6 +2,7 @@
 
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
+use super::fetch::Fetch;
 use super::search::{Key, ReturnOptions, parse_charset, parse_keys};
 
 /// Most criteria in one SORT; there are nine kinds of them.
@@ -44,6 +45,8 @@ pub struct Criterion {
 pub struct Sort {
     /// None: the answer is a SORT response; otherwise ESEARCH.
     pub returns: Option<ReturnOptions>,
+    /// What UPDATE asks to be told of new results (RFC 5465 §7).
+    pub fetch: Option<Fetch>,
     /// In which order.
     pub criteria: Vec<Criterion>,
     /// Which messages.
@@ -54,13 +57,13 @@ impl Sort {
     /// Reads everything after `SORT SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let extended = cursor.offers(Capability::ESort) || cursor.offers(Capability::ContextSort);
-        let returns = if extended && cursor.eat_word("RETURN") {
+        let (returns, fetch) = if extended && cursor.eat_word("RETURN") {
             cursor.space()?;
-            let returns = ReturnOptions::parse_for_sort(cursor)?;
+            let (returns, fetch) = ReturnOptions::parse_for_sort(cursor)?;
             cursor.space()?;
-            Some(returns)
+            (Some(returns), fetch)
         } else {
-            None
+            (None, None)
         };
         let criteria = cursor.list(Criterion::parse)?;
         if criteria.len() > CRITERIA_MAX {
@@ -72,6 +75,7 @@ impl Sort {
         let key = parse_keys(cursor)?;
         Ok(Self {
             returns,
+            fetch,
             criteria,
             key,
         })

@@ -56,6 +56,7 @@ verbs! {
     SetQuota = "SETQUOTA",
     GetMetadata = "GETMETADATA",
     SetMetadata = "SETMETADATA",
+    Notify = "NOTIFY",
     Idle = "IDLE",
     Check = "CHECK",
     Close = "CLOSE",

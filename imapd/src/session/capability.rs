@@ -41,6 +41,7 @@ const WHOLE: &[Capability] = &[
     Capability::ThreadOrderedSubject,
     Capability::I18nLevel1,
     Capability::InProgress,
+    Capability::Notify,
     Capability::ListExtended,
     Capability::ListStatus,
     Capability::StatusSize,

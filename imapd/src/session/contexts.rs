@@ -22,6 +22,7 @@ use super::state::Selected;
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
 use crate::grammar::esearch::{Found, Listing, Update};
+use crate::grammar::fetch::Fetch;
 use crate::grammar::response::Response;
 use crate::grammar::search::Key;
 use crate::grammar::sort::Criterion;
@@ -54,6 +55,8 @@ pub struct Context {
     /// The mailbox's name and UIDVALIDITY, which all answers to ESEARCH bear (RFC 7377 §2.1).
     mailbox: Option<(String, u32)>,
     key: Key,
+    /// What is told of messages that are new in the mailbox and in the results (RFC 5465 §7).
+    pub(crate) fetch: Option<Fetch>,
     began: i64,
     order: Order,
 }
@@ -72,21 +75,24 @@ impl Context {
             numbering,
             mailbox,
             key,
+            fetch: None,
             began: Timestamp::now().seconds,
             order,
         }
     }
 
-    fn tell(&self, updates: Vec<Update>, out: &mut Output) {
-        if !updates.is_empty() {
-            out.put(&Response::Esearch(Found {
-                tag: self.tag.clone(),
-                mailbox: self.mailbox.clone(),
-                uid: self.numbering == Numbering::Uid,
-                updates,
-                ..Found::default()
-            }));
+    fn told(&self, updates: Vec<Update>) -> Option<Response> {
+        if updates.is_empty() {
+            return None;
         }
+        let found = Found {
+            tag: self.tag.clone(),
+            mailbox: self.mailbox.clone(),
+            uid: self.numbering == Numbering::Uid,
+            updates,
+            ..Found::default()
+        };
+        Some(Response::Esearch(found))
     }
 
     fn listing(&self, uids: impl IntoIterator<Item = u32>, view: &View) -> Listing {
@@ -284,6 +290,15 @@ impl Contexts {
     }
 }
 
+/// What follows from changed results.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    /// ADDTO and REMOVEFROM.
+    pub responses: Vec<Response>,
+    /// New messages of which more is to be told, and what.
+    pub asked: Vec<(u32, Fetch)>,
+}
+
 impl Selected {
     /// Before the view tells: what was expunged goes, while it still has its number (RFC 5267 §4.3.4).
     pub(crate) fn update_before(&mut self, out: &mut Output) {
@@ -292,34 +307,42 @@ impl Selected {
         }
         for context in &mut self.contexts.0 {
             let removed = context.remove(self.view.gone(), &self.view);
-            context.tell(removed.into_iter().collect(), out);
+            if let Some(response) = context.told(removed.into_iter().collect()) {
+                out.put(&response);
+            }
         }
     }
 
-    /// After the view has told: what has changed is judged again.
+    /// After the view has told: what has changed is judged again. Messages among `arrivals`
+    /// of which more is asked are named besides.
     pub(crate) async fn update_after(
         &mut self,
         store: Store,
-        out: &mut Output,
-    ) -> Result<(), Reject> {
+        arrivals: &[u32],
+    ) -> Result<Updates, Reject> {
         if self.contexts.0.is_empty() {
             self.view.watch(false);
-            return Ok(());
+            return Ok(Updates::default());
         }
         let touched = self.view.take_touched();
         if touched.is_empty() {
-            return Ok(());
+            return Ok(Updates::default());
         }
         let reader = Reader {
             store,
             account: self.view.account,
             mailbox: self.view.mailbox,
         };
+        let mut after = Updates::default();
         for context in &mut self.contexts.0 {
             let updates = context.review(&reader, &touched, &self.view).await?;
-            context.tell(updates, out);
+            after.responses.extend(context.told(updates));
+            let added = arrivals.iter().filter(|&&uid| context.holds(uid));
+            if let Some(fetch) = &context.fetch {
+                after.asked.extend(added.map(|&uid| (uid, fetch.clone())));
+            }
         }
-        Ok(())
+        Ok(after)
     }
 }
 

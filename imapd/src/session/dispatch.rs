@@ -6,6 +6,7 @@
 use daemon::session::{Next, Output};
 use store::Store;
 
+use super::contexts::Updates;
 use super::reject::{Refusal, Reject};
 use super::state::{Selected, State, User};
 use super::table::{Facts, Needs, Tells, facts};
@@ -113,7 +114,9 @@ impl ImapSession {
             let tells = facts.tells.without_expunge();
             self.tell(Facts { tells, ..facts }, out).await?;
         }
+        let own = command.names_changed();
         let outcome = self.perform(&request.tag, command, out).await;
+        let outcome = self.after_own(&own, outcome, out).await;
         if !matches!(outcome, Err(Reject::Disconnected)) {
             self.catch_up_for(facts, false).await?;
             self.tell(facts, out).await?;
@@ -126,6 +129,7 @@ impl ImapSession {
     async fn catch_up_for(&mut self, facts: Facts, ask: bool) -> Result<(), Reject> {
         match facts.tells {
             Tells::Nothing => Ok(()),
+            _ if !self.takes_news(facts) => Ok(()),
             Tells::AllButExpunge | Tells::All => self.catch_up(ask).await,
         }
     }
@@ -204,6 +208,7 @@ impl ImapSession {
             Command::Acl(acl) => self.acl(acl, out).await,
             Command::Quota(quota) => self.quota(quota, out).await,
             Command::Metadata(metadata) => self.metadata(metadata, out).await,
+            Command::Notify(notify) => self.notify(notify, out).await,
             Command::Idle => self.idle(tag, out),
             Command::Compress => self.compress(),
             Command::Check => Ok(Done::text("CHECK completed")),
@@ -269,15 +274,44 @@ impl ImapSession {
         if facts.tells == Tells::Nothing {
             return Ok(());
         }
+        // RFC 5465 §5.1: what NOTIFY asks to be told bears the UID.
+        let (flags, uid) = (
+            self.of_selected().flags || facts.writes,
+            self.notify.is_some(),
+        );
+        let (mut arrivals, mut updates) = (Vec::new(), Updates::default());
         if let Some(selected) = self.state.selected() {
             selected.update_before(out);
+            arrivals = selected.view.arrivals();
             let manner = Manner {
                 expunge: facts.tells == Tells::All,
-                uid: facts.uid,
+                flags,
+                uid: facts.uid || uid,
                 enabled,
             };
             selected.view.tell(manner, out).await?;
-            selected.update_after(store, out).await?;
+            updates = selected.update_after(store, &arrivals).await?;
+        }
+        self.tell_updates(arrivals, updates, out).await
+    }
+
+    /// Changed results go after the data that UPDATE asks for (RFC 5465 §7), but before what NOTIFY asks for (§5.2), which
+    /// wins where both ask: there is one FETCH response for a message.
+    async fn tell_updates(
+        &mut self,
+        arrivals: Vec<u32>,
+        updates: Updates,
+        out: &mut Output,
+    ) -> Result<(), Reject> {
+        let first = self.of_selected().fetch.is_some();
+        if first {
+            updates.responses.iter().for_each(|told| out.put(told));
+        }
+        for (uids, fetch) in self.take_wanted(arrivals, updates.asked) {
+            self.tell_new(&uids, fetch, out).await?;
+        }
+        if !first {
+            updates.responses.iter().for_each(|told| out.put(told));
         }
         Ok(())
     }

@@ -13,13 +13,16 @@ pub mod capability;
 pub mod contexts;
 pub mod dispatch;
 pub mod intake;
+pub mod notify;
 pub mod place;
 pub mod progress;
 pub mod reject;
 pub mod rights;
 pub mod state;
 pub mod table;
+pub mod tidings;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use daemon::sasl::Identity;
@@ -28,6 +31,7 @@ use daemon::session::{Farewell, Frame, Framing, Next, Output, Session, Summary};
 use daemon::wire::TlsInfo;
 
 use self::intake::{Bounds, Intake, Step};
+use self::notify::Notify;
 use self::reject::Reject;
 use self::state::State;
 use crate::command::append::Appending;
@@ -105,6 +109,10 @@ pub struct ImapSession {
     pub(crate) offered: Capabilities,
     /// What the client has enabled.
     pub(crate) enabled: Enabled,
+    /// What NOTIFY has registered, once it has been used (RFC 5465).
+    pub(crate) notify: Option<Notify>,
+    /// New messages in the selected mailbox that are the client's own work, until they are told.
+    pub(crate) own_messages: BTreeSet<u32>,
     /// Both sides compress what they send (RFC 4978).
     pub(crate) compressed: bool,
     failures_in_a_row: u32,
@@ -126,6 +134,8 @@ impl ImapSession {
             intake: Intake::default(),
             refusal: None,
             enabled: Enabled::default(),
+            notify: None,
+            own_messages: BTreeSet::new(),
             compressed: false,
             failures_in_a_row: 0,
             commands: 0,
@@ -379,17 +389,14 @@ impl Session for ImapSession {
     }
 
     async fn wait(&mut self) {
-        if matches!(self.mode, Mode::Idle { .. })
-            && let Some(selected) = self.state.selected()
-            && selected.changes.changed().await.is_ok()
-        {
-            return;
-        }
-        std::future::pending().await
+        self.news().await;
     }
 
     async fn woken(&mut self, out: &mut Output) -> Next {
-        self.idle_news(out).await
+        match self.mode {
+            Mode::Idle { .. } => self.idle_news(out).await,
+            _ => self.told_between(out).await,
+        }
     }
 
     fn identity(&self) -> Option<&Identity> {

@@ -41,6 +41,12 @@ pub enum Reject {
     /// The rights to a mailbox that the user may know of do not allow it (RFC 4314).
     #[error("permission denied")]
     NoPermission,
+    /// An event for NOTIFY that this server does not have (RFC 5465 §3.1); those that it has.
+    #[error("unsupported event")]
+    BadEvent(&'static [&'static str]),
+    /// NOTIFY asks for more than is reasonable (RFC 5465 §5.8).
+    #[error("too many notifications")]
+    NotificationOverflow,
     /// An annotation is larger than the limit.
     #[error("annotation is too big")]
     AnnotationTooBig,
@@ -146,6 +152,10 @@ impl Reject {
             Self::NoSuchNumber => bad("No message has such a sequence number"),
             Self::ReadOnly => no(Code::ReadOnly, "Mailbox is open for reading only"),
             Self::NoPermission => no(Code::NoPermission, "Permission denied"),
+            Self::BadEvent(events) => no(Code::BadEvent(events), "No such event"),
+            Self::NotificationOverflow => {
+                no(Code::NotificationOverflow, "That is too much to watch")
+            }
             Self::AnnotationTooBig => no(
                 Code::MetadataMaxSize(store::ANNOTATION_OCTETS_MAX as u64),
                 "Annotation is too big",

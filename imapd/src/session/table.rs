@@ -143,6 +143,10 @@ pub fn facts(verb: Verb) -> Facts {
             asks: true,
             ..MAILBOXES
         },
+        Verb::Notify => Facts {
+            asks: true,
+            ..MAILBOXES.of(Capability::Notify)
+        },
         Verb::Idle => Facts {
             asks: true,
             ..MAILBOXES.of(Capability::Idle)

@@ -134,6 +134,12 @@ impl View {
             .any(|&(first, last)| (first..=last).contains(&uid))
     }
 
+    /// The messages that have arrived, and are still there, of which the client has not been told.
+    pub fn arrivals(&self) -> Vec<u32> {
+        let new = self.rows.uids(self.exists_told..self.rows.len());
+        new.filter(|uid| !self.gone.contains(uid)).collect()
+    }
+
     /// Whether messages have arrived of which the client has not been told.
     pub fn has_arrivals(&self) -> bool {
         self.rows.len() > self.exists_told

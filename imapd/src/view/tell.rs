@@ -20,6 +20,8 @@ use crate::session::Enabled;
 pub struct Manner {
     /// Whether expunges may be told now (RFC 3501 §7.4.1).
     pub expunge: bool,
+    /// Whether changed flags are told.
+    pub flags: bool,
     /// Whether FETCH responses carry UID in any case: after a UID command (RFC 3501 §6.4.8).
     pub uid: bool,
     /// What the client has enabled.
@@ -62,7 +64,11 @@ impl View {
         }
         self.tell_exists(manner, out);
         self.tell_keywords(out);
-        self.tell_flags(manner, out).await?;
+        if manner.flags {
+            self.tell_flags(manner, out).await?;
+        } else {
+            self.changed.clear();
+        }
         self.tell_held(manner, out);
         Ok(())
     }

@@ -87,6 +87,7 @@ fn followed(changes: Changes, entries: &[EntryState]) -> Changes {
 }
 
 const PLAIN: Manner = Manner {
+    flags: true,
     expunge: true,
     uid: false,
     enabled: Enabled {
@@ -155,6 +156,7 @@ fn an_expunged_message_keeps_its_number_until_it_is_told() {
         told(
             &mut view,
             Manner {
+                flags: true,
                 expunge: false,
                 ..PLAIN
             }
@@ -197,6 +199,7 @@ fn what_came_and_went_unheard_is_never_told() {
         told(
             &mut view,
             Manner {
+                flags: true,
                 expunge: false,
                 ..PLAIN
             }
@@ -318,6 +321,7 @@ fn rows_shared_with_the_store_are_told_like_ones_own() {
         &[flagged, now[2], arrived],
     ));
     let no_expunge = Manner {
+        flags: true,
         expunge: false,
         ..PLAIN
     };

@@ -158,8 +158,9 @@ impl Store {
             put_grant(tx.connection, key, change(before))?;
             // Sessions in the mailbox ask for their rights again, and lists of mailboxes have changed.
             tx.touched(owner, mailbox);
-            if account != ANYONE {
-                tx.touched_account(account);
+            match account == ANYONE {
+                true => tx.touched_server(),
+                false => tx.touched_account(account),
             }
             Ok(())
         })
