@@ -322,7 +322,11 @@ fn octets_that_are_no_text_come_back_as_they_were_or_are_refused() {
     smtp.deliver("x@elsewhere.test", &[ALICE], &message)
         .unwrap();
     let mut imap = Imap::login(&server, ALICE).unwrap();
-    imap.append("Sent", &message).unwrap();
+    // Such a header is taken from a client that says that it knows of them (RFC 6855 §4).
+    assert!(imap.append("Sent", &message).is_err());
+    let mut enabled = Imap::login(&server, ALICE).unwrap();
+    enabled.ok("ENABLE UTF8=ACCEPT").unwrap();
+    enabled.append("Sent", &message).unwrap();
     assert!(imap.messages("INBOX").unwrap()[0].ends_with(&message));
     assert_eq!(imap.messages("Sent").unwrap()[0], message);
     imap.ok("SELECT INBOX").unwrap();
