@@ -15,6 +15,8 @@ type Counted = (Day, TlsPolicy, Option<TlsSessionFailure>);
 #[derive(Default)]
 pub(super) struct Ledger {
     pending: Mutex<Pending>,
+    /// Held while a batch is on its way: who writes last, at the end of the daemon, waits for all that others have taken.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -46,8 +48,9 @@ impl Ledger {
         }
     }
 
-    /// Writes all that waits.
+    /// Writes all that waits; it is in the store when this ends, whoever took it.
     pub(super) async fn write(&self, store: &Store) -> store::Result<()> {
+        let _writing = self.writing.lock().await;
         let pending = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *pending)
