@@ -10,6 +10,7 @@
 
 mod fetch;
 mod mutt;
+mod node;
 mod offlineimap;
 mod perl;
 mod python;
