@@ -147,7 +147,13 @@ pub const DNS_RECORDS_MAX: usize = 100;
 pub const DNS_ALIASES_MAX: usize = 16;
 
 /// How often it is looked, after answers that are bogus, whether the name servers are of any use.
-pub const DNS_COMPLAINT_SECONDS: u64 = 3600;
+pub const DNS_DOUBT_SECONDS: u64 = 60;
+
+/// How long name servers that keep signatures back are asked without validation before it is tried with it again.
+pub const DNS_UNSIGNED_SECONDS: u64 = 3600;
+
+/// The longest answer that we take in a datagram (RFC 9715 §3.2 has it at 1400; fragments are to be avoided).
+pub const DNS_UDP_OCTETS_MAX: u16 = 1232;
 
 /// How often /etc/resolv.conf is looked at for changes.
 pub const RESOLV_CONF_SECONDS: u64 = 10;

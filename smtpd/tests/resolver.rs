@@ -213,3 +213,60 @@ fn a_file_without_keys_is_no_trust_anchor() {
     let error = Dns::open(&config.dns).err().map(|error| error.to_string());
     assert!(error.is_some_and(|error| error.contains("DNSKEY")));
 }
+
+#[tokio::test]
+async fn name_servers_that_keep_signatures_back_are_believed_without() {
+    let internet = internet();
+    internet.break_down(".", Fault::Unsigned).unwrap();
+    let dns = dns_of(&internet);
+    for domain in ["signed.test", "unsigned.test", "bogus.test"] {
+        let mx = dns.mx(domain).await.unwrap();
+        assert!(!mx.secure && mx.records.len() == 1, "{domain}");
+    }
+    let tlsa = dns.tlsa("_25._tcp.mx.signed.test").await.unwrap();
+    assert!(!tlsa.secure, "no DANE");
+    assert!(!dns.mx("absent.test").await.unwrap().name_exists);
+    // What SPF, DKIM and DMARC ask, too.
+    let texts = dns.authenticator().txt_raw_lookup("signed.test.").await;
+    assert_eq!(texts.unwrap(), b"v=spf1 -all");
+}
+
+#[tokio::test]
+async fn signatures_that_vanish_are_not_done_without() {
+    let internet = internet();
+    let dns = dns_of(&internet);
+    assert!(dns.mx("signed.test").await.unwrap().secure);
+    internet.break_down(".", Fault::Unsigned).unwrap();
+    let failed = dns.mx("unsigned.test").await.unwrap_err();
+    assert_eq!(failed, DnsFailure::Withheld);
+    assert!(failed.to_string().contains("`dns.dnssec`"));
+}
+
+#[tokio::test]
+async fn whoever_requires_dnssec_gets_no_answer_without() {
+    let internet = internet();
+    internet.break_down(".", Fault::Unsigned).unwrap();
+    let mut config = internet.config();
+    let section = config.get_mut("dns").unwrap().as_table_mut().unwrap();
+    section.insert("dnssec_required".to_owned(), true.into());
+    let dns = dns(config);
+    assert_eq!(
+        dns.mx("signed.test").await.unwrap_err(),
+        DnsFailure::Withheld
+    );
+}
+
+#[tokio::test]
+async fn wrong_signatures_are_bogus_though_nothing_was_proven_before() {
+    let internet = internet();
+    let dns = dns_of(&internet);
+    assert_eq!(dns.mx("bogus.test").await.unwrap_err(), DnsFailure::Bogus);
+    // A root whose signatures do not hold is no name server that keeps them back.
+    let other = Internet::new().unwrap();
+    let mut config = internet.config();
+    let section = config.get_mut("dns").unwrap().as_table_mut().unwrap();
+    let anchor = other.trust_anchor().display().to_string();
+    section.insert("trust_anchor".to_owned(), anchor.into());
+    let dns = self::dns(config);
+    assert_eq!(dns.mx("signed.test").await.unwrap_err(), DnsFailure::Bogus);
+}

@@ -18,6 +18,8 @@ pub struct Dns {
     pub servers: Vec<NameServer>,
     /// Validate signatures (DNSSEC, RFC 4035 §4.3). Without that there is no DANE.
     pub dnssec: bool,
+    /// Believe nothing through name servers that keep signatures back, so that mail waits. Else it goes out without DANE.
+    pub dnssec_required: bool,
     /// DNSKEY records that are trusted, in a file as of a zone; None: those of the root, which are built in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_anchor: Option<PathBuf>,
@@ -67,6 +69,7 @@ pub(super) fn dns(section: Section<'_>, directory: &Path) -> Dns {
     let dns = Dns {
         servers: section.list("servers", "127.0.0.1").unwrap_or_default(),
         dnssec: section.flag("dnssec", true),
+        dnssec_required: section.flag("dnssec_required", false),
         trust_anchor: section
             .text("trust_anchor")
             .map(|path| directory.join(path)),

@@ -39,6 +39,11 @@ pub enum DnsFailure {
     /// The answer, or the absence of one, is not signed as it should be (RFC 4033 §5: *bogus*).
     #[error("the DNS answer is bogus: its DNSSEC signatures do not hold")]
     Bogus,
+    /// The name servers keep all signatures back, and must not be believed without.
+    #[error(
+        "the name servers keep DNSSEC signatures back (see `dns.dnssec` and `dns.servers` in the configuration)"
+    )]
+    Withheld,
     /// A name server says that it cannot or will not, as with SERVFAIL.
     #[error("the name server answers {0}")]
     Refused(String),

@@ -13,6 +13,7 @@
 mod absence;
 mod answer;
 mod resolver;
+mod signatures;
 mod wildcard;
 
 use std::net::IpAddr;
@@ -29,7 +30,7 @@ use mail_auth::MessageAuthenticator;
 use absence::Absences;
 pub use answer::{Answer, DnsFailure, Mx};
 pub use resolver::ResolverError;
-use resolver::Servers;
+use resolver::{Servers, Verdict};
 
 /// The resolver. Cheap to clone; all clones remember the same.
 #[derive(Clone)]
@@ -148,35 +149,58 @@ impl Dns {
         let result = tokio::time::timeout(limit, self.look_up(&key.0, record_type))
             .await
             .map_err(|_| DnsFailure::Timeout)?;
-        match result {
-            Ok(records) => Ok(Answer::of(&key.0, &records, record_type, read)),
+        let answer = match result? {
+            Ok(records) => Answer::of(&key.0, &records, record_type, read),
             Err(error) => {
                 let absence = answer::absence(error)?;
                 let answer = Answer::absent(absence.name_exists, absence.secure);
                 self.shared.absences.remember(key, absence, Instant::now());
-                Ok(answer)
+                answer
             }
+        };
+        if answer.secure {
+            self.shared.servers.prove();
         }
+        Ok(answer)
     }
 
-    async fn look_up(&self, name: &Name, record_type: RecordType) -> Result<Vec<Record>, NetError> {
+    /// # Errors
+    /// The name servers keep signatures back. The library's own result comes within.
+    async fn look_up(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+    ) -> Result<Result<Vec<Record>, NetError>, DnsFailure> {
         let resolver = self.resolver();
-        match resolver.lookup(name.clone(), record_type).await {
-            Ok(lookup) => Ok(lookup.answers().to_vec()),
-            Err(error) if is_bogus(&error) => {
-                let again = wildcard::look_again(&resolver, name, record_type).await;
-                if again.is_none() {
-                    self.shared.servers.complain(&resolver).await;
-                }
-                again.ok_or(error)
-            }
-            Err(error) => Err(error),
+        let found = lookup(&resolver, name, record_type).await;
+        let Err(error) = &found else {
+            return Ok(found);
+        };
+        if !is_bogus(error) {
+            return Ok(found);
+        }
+        if let Some(records) = wildcard::look_again(&resolver, name, record_type).await {
+            return Ok(Ok(records));
+        }
+        match self.shared.servers.doubt(&resolver).await {
+            Verdict::Zone => Ok(found),
+            Verdict::Unsigned => Ok(lookup(&self.resolver(), name, record_type).await),
+            Verdict::Withheld => Err(DnsFailure::Withheld),
         }
     }
 
     fn resolver(&self) -> TokioResolver {
         self.shared.servers.resolver()
     }
+}
+
+async fn lookup(
+    resolver: &TokioResolver,
+    name: &Name,
+    record_type: RecordType,
+) -> Result<Vec<Record>, NetError> {
+    let found = resolver.lookup(name.clone(), record_type).await?;
+    Ok(found.answers().to_vec())
 }
 
 fn is_bogus(error: &NetError) -> bool {

@@ -1,8 +1,13 @@
 //! Whom we ask: the validating stub resolver of hickory, made from the configuration or from /etc/resolv.conf, and made anew when
 //! that file changes (a laptop that joins another network).
+//!
+//! Name servers that keep DNSSEC signatures back would leave no name believable and no mail delivered. They are believed as if no zone were
+//! signed, for an hour at a time: mail flows, without DANE. Not so if anything has been proven through them before, which
+//! looks like an attack, nor where `dns.dnssec_required` is set.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use daemon::config::{Dns as DnsConfig, NameServer};
@@ -17,9 +22,10 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::system_conf::read_system_conf;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::signatures::{self, Signatures};
 use crate::limits::{
-    DNS_ABSENCE_SECONDS_MAX, DNS_ANSWER_SECONDS_MAX, DNS_ANSWERS_MAX, DNS_COMPLAINT_SECONDS,
-    RESOLV_CONF_SECONDS,
+    DNS_ABSENCE_SECONDS_MAX, DNS_ANSWER_SECONDS_MAX, DNS_ANSWERS_MAX, DNS_DOUBT_SECONDS,
+    DNS_UNSIGNED_SECONDS, RESOLV_CONF_SECONDS,
 };
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -50,36 +56,53 @@ pub(super) struct Servers {
     config: DnsConfig,
     anchors: Arc<TrustAnchors>,
     current: Mutex<Current>,
-    /// When it was last looked whether the name servers are of use.
-    complained: Mutex<Option<Instant>>,
+    /// Held by the one who finds out whether the name servers are of use.
+    doubting: tokio::sync::Mutex<()>,
 }
 
 /// The resolver of the moment.
 struct Current {
     resolver: TokioResolver,
+    servers: Vec<SocketAddr>,
     /// When the system's file had last changed as this was made; None where there is none.
     changed: Option<SystemTime>,
     looked: Instant,
+    /// True once signatures have proven an answer.
+    proven: bool,
+    /// What was last found of the name servers after a bogus answer, and when.
+    judged: Option<(Verdict, Instant)>,
+}
+
+/// What a bogus answer is to be put down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The name that was asked for.
+    Zone,
+    /// The name servers, which keep signatures back: they are asked without validation now.
+    Unsigned,
+    /// The same, but they must not be asked without.
+    Withheld,
 }
 
 impl Servers {
     pub(super) fn open(config: &DnsConfig) -> Result<Servers, ResolverError> {
         let anchors = Arc::new(anchors(config.trust_anchor.as_deref())?);
-        let current = Mutex::new(Current::make(config, &anchors)?);
+        let current = Mutex::new(Current::make(config, &anchors, true)?);
         Ok(Servers {
             config: config.clone(),
             anchors,
             current,
-            complained: Mutex::default(),
+            doubting: tokio::sync::Mutex::default(),
         })
     }
 
     /// The resolver to be used now.
     pub(super) fn resolver(&self) -> TokioResolver {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.config.servers.is_empty() && current.is_stale() {
-            tracing::info!(file = RESOLV_CONF, "name servers are read again");
-            match Current::make(&self.config, &self.anchors) {
+        let mut current = self.lock();
+        let is_stale = self.config.servers.is_empty() && current.is_stale();
+        if is_stale || current.is_to_be_tried_again() {
+            tracing::info!(changed = is_stale, "the name servers are looked at again");
+            match Current::make(&self.config, &self.anchors, true) {
                 Ok(made) => *current = made,
                 Err(error) => tracing::error!(%error, "the old name servers stay in use"),
             }
@@ -87,29 +110,69 @@ impl Servers {
         current.resolver.clone()
     }
 
-    /// After a bogus answer: tells the operator if it is not the zone's fault but that of name servers that keep signatures back. Those
-    /// make even the root bogus. Told once an hour at most.
-    pub(super) async fn complain(&self, resolver: &TokioResolver) {
-        {
-            let mut complained = self
-                .complained
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if complained
-                .is_some_and(|at| at.elapsed() < Duration::from_secs(DNS_COMPLAINT_SECONDS))
-            {
-                return;
+    /// To be told of each answer that signatures prove.
+    pub(super) fn prove(&self) {
+        self.lock().proven = true;
+    }
+
+    /// After a bogus answer: whose fault it is. Looked at once a minute at most.
+    pub(super) async fn doubt(&self, resolver: &TokioResolver) -> Verdict {
+        let _alone = self.doubting.lock().await;
+        let servers = {
+            let current = self.lock();
+            match current.judged {
+                Some((verdict, at)) if verdict == Verdict::Unsigned || is_young(at) => {
+                    return verdict;
+                }
+                _ => current.servers.clone(),
             }
-            *complained = Some(Instant::now());
-        }
-        if let Err(NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. })) =
-            resolver.lookup(Name::root(), RecordType::SOA).await
-        {
+        };
+        let is_root_bogus = matches!(
+            resolver.lookup(Name::root(), RecordType::SOA).await,
+            Err(NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. }))
+        );
+        let found = match is_root_bogus {
+            true => signatures::look(&servers, self.timeout() / TRIES).await,
+            false => Signatures::Passed,
+        };
+        if is_root_bogus && found == Signatures::Passed {
             tracing::error!(
-                "the name servers do not pass DNSSEC signatures on, so no name can be believed and no mail delivered: \
-                 let `dns.servers` name others, or set `dns.dnssec` to false and do without DANE"
+                "the signatures of the DNS root do not hold, so no name is believed, and mail waits: is this machine's clock right?"
             );
         }
+        self.judge(found == Signatures::KeptBack)
+    }
+
+    fn judge(&self, kept_back: bool) -> Verdict {
+        let mut current = self.lock();
+        let mut verdict = match (kept_back, current.proven || self.config.dnssec_required) {
+            (false, _) => Verdict::Zone,
+            (true, false) => Verdict::Unsigned,
+            (true, true) => Verdict::Withheld,
+        };
+        if verdict == Verdict::Unsigned {
+            match Current::make(&self.config, &self.anchors, false) {
+                Ok(made) => *current = made,
+                Err(_) => verdict = Verdict::Withheld,
+            }
+        }
+        current.judged = Some((verdict, Instant::now()));
+        match verdict {
+            Verdict::Zone => {}
+            Verdict::Unsigned => tracing::warn!(
+                "the name servers keep DNSSEC signatures back: mail goes out without DANE. To have it, let `dns.servers` name \
+                 a validating resolver, best one on this machine (such as unbound); to be rid of this warning, set `dns.dnssec` to false"
+            ),
+            Verdict::Withheld => tracing::error!(
+                "the name servers keep DNSSEC signatures back, though they passed them on before or `dns.dnssec_required` is set: no \
+                 name is believed, and mail waits. Let `dns.servers` name others, or set `dns.dnssec` to false and do without DANE"
+            ),
+        }
+        verdict
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -118,14 +181,32 @@ impl Servers {
 }
 
 impl Current {
-    fn make(config: &DnsConfig, anchors: &Arc<TrustAnchors>) -> Result<Current, ResolverError> {
+    fn make(
+        config: &DnsConfig,
+        anchors: &Arc<TrustAnchors>,
+        validates: bool,
+    ) -> Result<Current, ResolverError> {
         let changed = changed();
-        let resolver = build(name_servers(&config.servers), config, anchors)
+        let servers = name_servers(&config.servers);
+        let addresses = servers.iter().filter_map(address).collect();
+        let anchors = (validates && config.dnssec).then_some(anchors);
+        let resolver = build(servers, config, anchors)
             .map_err(|error| ResolverError::Library(error.to_string()))?;
         Ok(Current {
             resolver,
+            servers: addresses,
             changed,
             looked: Instant::now(),
+            proven: false,
+            judged: None,
+        })
+    }
+
+    /// Name servers may learn to pass signatures on.
+    fn is_to_be_tried_again(&self) -> bool {
+        self.judged.is_some_and(|(verdict, at)| {
+            verdict == Verdict::Unsigned
+                && at.elapsed() >= Duration::from_secs(DNS_UNSIGNED_SECONDS)
         })
     }
 
@@ -137,6 +218,16 @@ impl Current {
         self.looked = Instant::now();
         self.changed != changed()
     }
+}
+
+fn is_young(at: Instant) -> bool {
+    at.elapsed() < Duration::from_secs(DNS_DOUBT_SECONDS)
+}
+
+/// Where a name server takes datagrams.
+fn address(server: &NameServerConfig) -> Option<SocketAddr> {
+    let connection = server.connections.first()?;
+    Some(SocketAddr::new(server.ip, connection.port))
 }
 
 fn changed() -> Option<SystemTime> {
@@ -195,7 +286,7 @@ fn name_server(server: &NameServer) -> NameServerConfig {
 fn build(
     servers: Vec<NameServerConfig>,
     config: &DnsConfig,
-    anchors: &Arc<TrustAnchors>,
+    anchors: Option<&Arc<TrustAnchors>>,
 ) -> Result<TokioResolver, NetError> {
     let mut builder = TokioResolver::builder_with_config(
         ResolverConfig::from_name_servers(servers),
@@ -203,7 +294,7 @@ fn build(
     )
     .with_options(options(config))
     .with_tls_config(no_tls()?);
-    if config.dnssec {
+    if let Some(anchors) = anchors {
         builder = builder.with_trust_anchor(anchors.clone());
     }
     builder.build()

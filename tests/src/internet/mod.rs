@@ -70,6 +70,8 @@ pub enum Fault {
     Refused,
     /// It says nothing.
     Silent,
+    /// It answers without signatures, even if it is asked for them.
+    Unsigned,
     /// It answers, but only after that time.
     Slow(Duration),
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hickory_proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
+use hickory_proto::op::{Header, HeaderCounts, Message, Metadata, ResponseCode};
 use hickory_proto::rr::LowerName;
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
@@ -117,6 +117,15 @@ impl RequestHandler for Answers {
             }
             Some(Fault::Refused) => return refuse(request, responder, ResponseCode::Refused).await,
             Some(Fault::Silent) => return nothing(request),
+            Some(Fault::Unsigned) => {
+                let Some(plain) = without_edns(request) else {
+                    return nothing(request);
+                };
+                return match signed.responsible(name, record_type) {
+                    Some(catalog) => catalog.handle_request::<R, T>(&plain, responder).await,
+                    None => refuse(request, responder, ResponseCode::Refused).await,
+                };
+            }
             Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
             None => {}
         }
@@ -141,6 +150,14 @@ impl Shared {
             name = name.base_name();
         }
     }
+}
+
+/// The same question from somebody who has not heard of EDNS, and so cannot ask for signatures.
+fn without_edns(request: &Request) -> Option<Request> {
+    let mut message = Message::from_vec(request.as_slice()).ok()?;
+    message.edns = None;
+    let octets = message.to_vec().ok()?;
+    Request::from_bytes(octets, request.src(), request.protocol()).ok()
 }
 
 async fn refuse<R: ResponseHandler>(
