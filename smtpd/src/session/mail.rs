@@ -16,6 +16,7 @@ use crate::grammar::{
     ForwardPath, Host, MailParameters, Mailbox, PathKind, RcptParameters, ReversePath, SyntaxError,
 };
 use crate::reject::{Reject, Sequence};
+use crate::relay::notification::NOTICES_FROM;
 use crate::restrict::rate::Unit;
 use crate::role::Role;
 use crate::shared::Shared;
@@ -117,7 +118,7 @@ impl SmtpSession {
         let store = &self.connection.service.store;
         let mut destinations = match returned(&self.shared, store, &to, &envelope.sender).await? {
             Some(sender) => elsewhere(&ForwardPath::Mailbox(sender), schedule)?,
-            None => match resolve(store, &to).await? {
+            None => match resolve(store, &to, &self.connection.config.hostname).await? {
                 Resolution::Resolved { accounts, remotes } => {
                     check_room(&accounts, envelope.parameters.size)?;
                     let relays = remotes.iter().map(|remote| forward(remote, schedule));
@@ -172,16 +173,32 @@ fn domain_of(to: &ForwardPath) -> Option<String> {
     }
 }
 
-async fn resolve(store: &store::Store, to: &ForwardPath) -> Result<Resolution, Reject> {
+async fn resolve(
+    store: &store::Store,
+    to: &ForwardPath,
+    hostname: &str,
+) -> Result<Resolution, Reject> {
     let resolution = match to {
         ForwardPath::Postmaster => store.resolve_postmaster().await,
         ForwardPath::Mailbox(mailbox) => match (local_address(mailbox), &mailbox.host) {
-            (Some(address), _) => store.resolve(&address).await,
+            (Some(address), _) => match store.resolve(&address).await {
+                Ok(Resolution::NotLocal) if is_host(&address, hostname) => {
+                    store.resolve_postmaster().await
+                }
+                resolution => resolution,
+            },
             (None, Host::Domain(domain)) => return unaddressable(store, domain).await,
             (None, Host::Literal(_) | Host::OtherLiteral(_)) => Ok(Resolution::NotLocal),
         },
     };
     resolution.map_err(|error| Reject::store("resolution of a recipient", &error))
+}
+
+/// Whether mail is for the server itself, whose name need not be a domain that mail is received for: for its postmaster (RFC 5321
+/// §4.5.1), whom notices name, or an answer to a notice.
+fn is_host(address: &Address, hostname: &str) -> bool {
+    ["postmaster", NOTICES_FROM].contains(&address.local())
+        && address.domain().eq_ignore_ascii_case(hostname)
 }
 
 /// An address that no account can have, by its local part or its domain: unknown if the domain is ours.

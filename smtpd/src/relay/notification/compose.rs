@@ -9,7 +9,7 @@ use mail_builder::mime::{BodyPart, MimePart};
 
 use super::notice::{Action, Notice};
 use super::returned::Returned;
-use super::{fields, words};
+use super::{NOTICES_FROM, fields, words};
 
 /// The message with the id `id`, as of `now` (seconds since 1970).
 pub(super) fn compose(notice: &Notice, hostname: &str, id: &str, now: i64) -> Vec<u8> {
@@ -29,7 +29,7 @@ pub(super) fn compose(notice: &Notice, hostname: &str, id: &str, now: i64) -> Ve
     let mut message = MessageBuilder::new()
         .from(Address::new_address(
             Some("Mail delivery"),
-            format!("mailer-daemon@{hostname}"),
+            format!("{NOTICES_FROM}@{hostname}"),
         ))
         .header("To", Raw::new(format!("<{}>", notice.about.sender)))
         .subject(words::subject(notice.action))

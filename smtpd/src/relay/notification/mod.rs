@@ -18,6 +18,9 @@ mod posting;
 mod returned;
 mod words;
 
+/// The local part that notices are from, at the host's own name.
+pub(crate) const NOTICES_FROM: &str = "mailer-daemon";
+
 pub(crate) use due::is_wanted;
 pub(crate) use notice::{About, Action, Affected, Notice};
 pub(crate) use posting::post;
