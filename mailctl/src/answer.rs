@@ -24,9 +24,18 @@ impl Answer {
         row: impl Fn(&T) -> [String; N],
     ) -> Self {
         let rows: Vec<[String; N]> = items.iter().map(row).collect();
+        Answer::table(headings, &rows, &items)
+    }
+
+    /// The same where the lines of the table are not the things of the array.
+    pub fn table<T: Serialize, const N: usize>(
+        headings: [&str; N],
+        rows: &[[String; N]],
+        items: &T,
+    ) -> Self {
         Answer {
-            json: to_json(&items),
-            text: table(headings, &rows),
+            json: to_json(items),
+            text: table(headings, rows),
         }
     }
 
@@ -34,7 +43,7 @@ impl Answer {
     pub fn record<T: Serialize>(item: &T, lines: &[(&str, String)]) -> Self {
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let text = lines.iter().fold(String::new(), |mut text, (name, value)| {
-            let _ = writeln!(text, "{name:width$}{GAP}{value}");
+            let _ = writeln!(text, "{name:width$}{GAP}{}", harmless(value));
             text
         });
         Answer {
@@ -80,9 +89,18 @@ fn to_json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
+/// Subjects and replies are made by strangers: no control character of theirs reaches the terminal, where it could do anything.
+fn harmless(text: &String) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let headings = headings.map(str::to_owned);
-    let all = || std::iter::once(&headings).chain(rows);
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(harmless))
+        .collect();
+    let all = || std::iter::once(&headings).chain(&rows);
     let widths: [usize; N] = std::array::from_fn(|column| {
         all()
             .map(|row| row[column].chars().count())
@@ -138,6 +156,15 @@ mod tests {
             ["löng".to_owned(), "22".to_owned()],
         ];
         assert_eq!(table(["NAME", "N"], &rows), "NAME  N\na     1\nlöng  22\n");
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_terminal() {
+        let rows = [["a\u{1b}]0;b\u{7}\n\u{9b}31m".to_owned()]];
+        let shown = "a\u{fffd}]0;b\u{fffd}\u{fffd}\u{fffd}31m";
+        assert_eq!(table(["NAME"], &rows), format!("NAME\n{shown}\n"));
+        let record = Answer::record(&(), &[("name", rows[0][0].clone())]);
+        assert_eq!(record.text, format!("name  {shown}\n"));
     }
 
     #[test]

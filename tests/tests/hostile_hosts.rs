@@ -122,7 +122,7 @@ fn route(domain: &str, tls: &str, host: &Host) -> String {
     )
 }
 
-/// Waits until the only message in the queue is shown with all of `words`; gives what is shown.
+/// Waits until the only message in the queue is listed and shown with all of `words`; gives what is shown.
 fn shown(server: &Server, words: &[String]) -> String {
     let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
     loop {
@@ -135,7 +135,10 @@ fn shown(server: &Server, words: &[String]) -> String {
             Some(id) => server.mailctl_ok(&["queue", "show", id], "").unwrap(),
             None => String::new(),
         };
-        if words.iter().all(|word| show.contains(word)) {
+        if words
+            .iter()
+            .all(|word| show.contains(word) && list.contains(word))
+        {
             return show;
         }
         let missing: Vec<_> = words.iter().filter(|word| !show.contains(*word)).collect();

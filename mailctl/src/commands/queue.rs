@@ -166,29 +166,56 @@ async fn list(office: &Office, narrowed: Narrowed, limit: u64) -> Outcome<Answer
         .iter()
         .map(Shown::from)
         .collect();
-    Ok(Answer::list(
-        ["ID", "ACCEPTED", "SIZE", "SENDER", "RECIPIENTS"],
+    let rows: Vec<[String; 7]> = queued.iter().flat_map(rows).collect();
+    Ok(Answer::table(
+        [
+            "ID",
+            "ACCEPTED",
+            "SIZE",
+            "SENDER",
+            "RECIPIENT",
+            "NEXT ATTEMPT",
+            "WHY",
+        ],
+        &rows,
         &queued,
-        |queued| {
-            let recipients: Vec<&str> = queued
-                .recipients
-                .iter()
-                .map(|recipient| recipient.recipient.as_str())
-                .collect();
-            [
-                queued.id.clone(),
-                queued.accepted.clone(),
-                octets(queued.octets),
-                queued.sender.clone(),
-                recipients.join(", "),
-            ]
-        },
     ))
 }
 
+/// A line for each recipient: what becomes of them differs.
+fn rows(queued: &Shown) -> impl Iterator<Item = [String; 7]> {
+    queued.recipients.iter().map(|recipient| {
+        [
+            queued.id.clone(),
+            queued.accepted.clone(),
+            octets(queued.octets),
+            queued.sender.clone(),
+            recipient.recipient.clone(),
+            match recipient.state {
+                "waiting" => recipient.next_attempt.clone(),
+                state => state.to_owned(),
+            },
+            or_dash(recipient.last_reply.as_ref()),
+        ]
+    })
+}
+
 async fn show(office: &Office, id: &str) -> Outcome<Answer> {
-    let id: MessageId = id.parse()?;
-    let shown = Shown::from(&office.store.queued(id).await?);
+    let absent = Failure::new(
+        Kind::NotFound,
+        format!("no message {id} waits in the queue"),
+    )
+    .next(format!(
+        "`mailctl queue list` shows what does; `mailctl trace {id}` tells what became of it."
+    ));
+    let Ok(message) = id.parse::<MessageId>() else {
+        return Err(absent);
+    };
+    let queued = match office.store.queued(message).await {
+        Err(store::Error::NotFound(_)) => return Err(absent),
+        found => found?,
+    };
+    let shown = Shown::from(&queued);
     let recipients: Vec<String> = shown.recipients.iter().map(describe).collect();
     let mut lines = vec![
         ("id", shown.id.clone()),
