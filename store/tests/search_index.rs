@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use proptest::prelude::*;
-use store::mime::Needle;
 use store::mime::search::{Scope, pieces};
+use store::mime::{FuzzyNeedle, Needle};
 use store::{
     AccountId, Address, Appending, Candidates, Draft, Flags, Indexing, Missing, NewAccount,
     Options, Store, TextTest, Uid,
@@ -77,6 +77,16 @@ impl Fixture {
         found.groups.remove(0).expect("few candidates")
     }
 
+    /// The UIDs that may pass all tests; all if there are none.
+    async fn passing(&self, name: &str, tests: Vec<TextTest>) -> Vec<u32> {
+        let mut passing: Vec<u32> = (1..=200).collect();
+        for test in tests {
+            let candidates = self.candidates(name, Some(test)).await;
+            passing.retain(|uid| candidates.contains(uid));
+        }
+        passing
+    }
+
     async fn bodies(&self, name: &str, text: &str) -> Vec<u32> {
         self.candidates(name, TextTest::body(&Needle::new(text)))
             .await
@@ -113,6 +123,25 @@ async fn only_candidates_are_left_to_read() {
     assert_eq!(fixture.candidates("INBOX", text).await, [42]);
     let field = TextTest::header(Some("X-Nobody-Has-It"), &Needle::new(""));
     assert!(fixture.candidates("INBOX", field).await.is_empty());
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn what_is_nearly_there_is_a_candidate_and_little_else() {
+    let fixture = Fixture::new().await;
+    for number in 0..100 {
+        let body = format!("the {}th letter about nothing", number);
+        fixture.append("INBOX", &letter("hello", &body)).await;
+    }
+    let misspelled = letter("payment", "your invioce of May");
+    let uid = fixture.append("INBOX", &misspelled).await.value();
+    fixture.index().await;
+    let tests = TextTest::fuzzy_body(&FuzzyNeedle::new("may invoice"));
+    assert_eq!(tests.len(), 2);
+    assert_eq!(fixture.passing("INBOX", tests).await, [uid]);
+    let tests = TextTest::fuzzy_text(&FuzzyNeedle::new("payments invoices"));
+    assert_eq!(fixture.passing("INBOX", tests).await, [uid]);
+    assert!(TextTest::fuzzy_body(&FuzzyNeedle::new("a of")).is_empty());
     fixture.end().await;
 }
 
@@ -361,6 +390,17 @@ async fn a_process_that_dies_while_it_indexes_leaves_nothing_wrong() {
 
 /// What a search by reading finds.
 async fn scanned(fixture: &Fixture, messages: u32, needle: &Needle, scope: Scope) -> Vec<u32> {
+    let holds = |texts: &[String]| texts.iter().any(|text| needle.found_in(text));
+    read_all(fixture, messages, scope, holds).await
+}
+
+/// The messages whose texts are as they should be.
+async fn read_all(
+    fixture: &Fixture,
+    messages: u32,
+    scope: Scope,
+    holds: impl Fn(&[String]) -> bool,
+) -> Vec<u32> {
     let inbox = fixture
         .store
         .mailbox(fixture.alice, "INBOX")
@@ -381,15 +421,27 @@ async fn scanned(fixture: &Fixture, messages: u32, needle: &Needle, scope: Scope
             .read_octets(fixture.alice, inbox, uid, 0..1 << 20)
             .await;
         let octets = octets.expect("octets");
-        let holds = pieces(&index, scope).any(|piece| {
+        let texts = pieces(&index, scope).map(|piece| {
             let range = piece.range();
-            needle.found_in(&piece.text(&octets[range.start as usize..range.end as usize]))
+            let octets = &octets[range.start as usize..range.end as usize];
+            piece.text(octets).into_owned()
         });
-        if holds {
+        if holds(&texts.collect::<Vec<_>>()) {
             found.push(uid.value());
         }
     }
     found
+}
+
+/// The text with two neighbours swapped and a letter put in.
+fn misspelled(text: &str, typo: prop::sample::Index) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    let place = typo.index(letters.len().max(2) - 1);
+    if place + 1 < letters.len() {
+        letters.swap(place, place + 1);
+    }
+    letters.insert(place, 'x');
+    letters.into_iter().collect()
 }
 
 /// A text in which scripts are mixed.
@@ -405,10 +457,12 @@ proptest! {
         mails in prop::collection::vec((text(), text(), any::<bool>()), 1..12),
         choice in any::<prop::sample::Index>(),
         from in 0usize..40,
-        length in 1usize..8,
+        length in 1usize..14,
+        typo in any::<prop::sample::Index>(),
     ) {
         let chosen = &mails[choice.index(mails.len())];
         let needle: String = chosen.1.chars().skip(from).take(length).collect();
+        let fuzzy = FuzzyNeedle::new(&misspelled(&needle, typo));
         let needle = Needle::new(&needle);
         Runtime::new().unwrap().block_on(async {
             let fixture = Fixture::new().await;
@@ -431,6 +485,18 @@ proptest! {
                 let candidates = fixture.candidates("INBOX", Some(test)).await;
                 for uid in scanned(&fixture, mails.len() as u32, &needle, scope).await {
                     assert!(candidates.contains(&uid), "{scope:?} {needle:?}: {uid} not in {candidates:?}");
+                }
+            }
+            let tests = [
+                (Scope::Header, TextTest::fuzzy_header(None, &fuzzy)),
+                (Scope::Body, TextTest::fuzzy_body(&fuzzy)),
+                (Scope::Text, TextTest::fuzzy_text(&fuzzy)),
+            ];
+            for (scope, tests) in tests {
+                let candidates = fixture.passing("INBOX", tests).await;
+                let near = |texts: &[String]| fuzzy.score(texts.iter().map(String::as_str)) > 0;
+                for uid in read_all(&fixture, mails.len() as u32, scope, near).await {
+                    assert!(candidates.contains(&uid), "{scope:?} {fuzzy:?}: {uid} not in {candidates:?}");
                 }
             }
             fixture.end().await;

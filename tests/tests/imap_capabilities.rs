@@ -105,6 +105,15 @@ const PROBES: &[(&str, Probe)] = &[
     ("SAVEDATE", Refused("SEARCH SAVEDATESUPPORTED")),
     ("WITHIN", Refused("SEARCH OLDER 5")),
     ("WITHIN", Refused("SEARCH YOUNGER 5")),
+    ("SEARCH=FUZZY", Refused("SEARCH FUZZY SUBJECT x")),
+    (
+        "SEARCH=FUZZY",
+        Refused("SEARCH RETURN (RELEVANCY) FUZZY SUBJECT x"),
+    ),
+    (
+        "SEARCH=FUZZY",
+        Refused("SORT (RELEVANCY) UTF-8 FUZZY SUBJECT x"),
+    ),
     ("LIST-EXTENDED", Refused("LIST (SUBSCRIBED) \"\" *")),
     ("LIST-EXTENDED", Refused("LIST \"\" (A B)")),
     ("LIST-EXTENDED", Refused("LIST \"\" * RETURN (CHILDREN)")),

@@ -18,7 +18,7 @@ use crate::grammar::response::Response;
 use crate::grammar::search::{MultiSearch, ReturnOptions, Search};
 use crate::grammar::source::Source;
 use crate::limits::MULTISEARCH_MAILBOXES_MAX;
-use crate::search::{Program, Results, scan, with_threads};
+use crate::search::{Matches, Program, Results, scan, with_threads};
 use crate::session::ImapSession;
 use crate::session::contexts::Order;
 use crate::session::dispatch::{Done, Outcome};
@@ -187,11 +187,12 @@ impl ImapSession {
         out: &mut Output,
     ) -> Result<(), Reject> {
         let (returns, _) = options;
-        let positions = self.find(tag, &search.key, out).await?;
+        let Matches { positions, scores } = self.find(tag, &search.key, out).await?;
         let results = Results {
             view: &self.selected()?.view,
             numbering: Numbering::Uid,
             positions,
+            scores,
         };
         let found = found(tag, &mailbox, &results, options);
         let saved = returns.save.then(|| results.saved(returns));
@@ -235,7 +236,7 @@ impl ImapSession {
         let progress = program.progress.clone();
         let work = scan(&reader, Arc::new(program), &view);
         let goal = u64::from(view.exists());
-        let positions = self
+        let Matches { positions, scores } = self
             .reporter(tag)
             .watch(work, &progress, goal, out)
             .await??;
@@ -243,6 +244,7 @@ impl ImapSession {
             view: &view,
             numbering: Numbering::Uid,
             positions,
+            scores,
         };
         let mailbox = (info.name.clone(), info.uid_validity.0);
         if let Some(found) = found(tag, &mailbox, &results, options) {

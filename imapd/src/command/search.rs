@@ -1,4 +1,4 @@
-//! SEARCH (RFC 3501 §6.4.4, RFC 9051 §6.4.4; RFC 4731, RFC 5182, RFC 5267, RFC 9394; RFC 5032; RFC 7162 §3.1.5). The work is in
+//! SEARCH (RFC 3501 §6.4.4, RFC 9051 §6.4.4; RFC 4731, RFC 5182, RFC 5267, RFC 6203, RFC 9394; RFC 5032; RFC 7162 §3.1.5). The work is in
 //! [`crate::search`].
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::grammar::response::{Condition, Response};
 use crate::grammar::search::{Key, ReturnOptions, Search};
 use crate::grammar::sequence::Ranges;
 use crate::limits::SAVED_RANGES_MAX;
-use crate::search::{Program, Results, scan, with_threads};
+use crate::search::{Matches, Program, Results, scan, with_threads};
 use crate::session::ImapSession;
 use crate::session::contexts::{Context, Order};
 use crate::session::dispatch::{Done, Outcome};
@@ -48,12 +48,13 @@ impl ImapSession {
         let Search { key, fetch, .. } = search;
         let key = &key;
         let by_modseq = self.learn_modseq(key, out);
-        let positions = self.find(tag, key, out).await?;
+        let Matches { positions, scores } = self.find(tag, key, out).await?;
         let view = &self.selected()?.view;
         let results = Results {
             view,
             numbering,
             positions,
+            scores,
         };
         let Some(returns) = returns else {
             let modseq = results.highest_modseq().filter(|_| by_modseq);
@@ -87,13 +88,13 @@ impl ImapSession {
         by_modseq
     }
 
-    /// The positions in the selected mailbox that match, ascending.
+    /// The messages in the selected mailbox that match, ascending.
     pub(super) async fn find(
         &mut self,
         tag: &str,
         key: &Key,
         out: &mut Output,
-    ) -> Result<Vec<usize>, Reject> {
+    ) -> Result<Matches, Reject> {
         let (store, reporter) = (self.store(), self.reporter(tag));
         let view = &self.selected()?.view;
         let reader = Reader {
@@ -184,6 +185,7 @@ fn settled(key: &Key, view: &View) -> Key {
         Key::And(keys) => Key::And(keys.iter().map(|key| settled(key, view)).collect()),
         Key::Or(both) => Key::Or(Box::new((settled(&both.0, view), settled(&both.1, view)))),
         Key::Not(key) => Key::Not(Box::new(settled(key, view))),
+        Key::Fuzzy(key) => Key::Fuzzy(Box::new(settled(key, view))),
         other => other.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! SORT and THREAD (RFC 5256, RFC 5267 §3, RFC 5957). The work is in [`crate::sort`] and [`crate::thread`].
+//! SORT and THREAD (RFC 5256, RFC 5267 §3, RFC 5957, RFC 6203 §6). The work is in [`crate::sort`] and [`crate::thread`].
 
 use daemon::session::Output;
 use store::Uid;
@@ -9,7 +9,7 @@ use crate::grammar::Numbering;
 use crate::grammar::response::Response;
 use crate::grammar::sort::{Criterion, Sort};
 use crate::grammar::thread::{Algorithm, Thread, Threads};
-use crate::search::Results;
+use crate::search::{Matches, Results, Scores};
 use crate::session::ImapSession;
 use crate::session::contexts::Order;
 use crate::session::dispatch::{Done, Outcome};
@@ -43,8 +43,9 @@ impl ImapSession {
         out: &mut Output,
     ) -> Outcome {
         let by_modseq = self.learn_modseq(&sort.key, out);
-        let positions = self.find(tag, &sort.key, out).await?;
-        let keyed = self.sorted(tag, positions, &sort.criteria, out).await?;
+        let Matches { positions, scores } = self.find(tag, &sort.key, out).await?;
+        let by = (&*sort.criteria, &scores);
+        let keyed = self.sorted(tag, positions, by, out).await?;
         let rows = self.selected()?.view.rows();
         let sorted = keyed.iter().filter_map(|(_, uid)| rows.position(*uid));
         let positions = sorted.collect();
@@ -53,6 +54,7 @@ impl ImapSession {
             view,
             numbering,
             positions,
+            scores,
         };
         let Some(returns) = sort.returns else {
             out.put(&Response::Sort(results.numbers()));
@@ -76,13 +78,13 @@ impl ImapSession {
         &mut self,
         tag: &str,
         positions: Vec<usize>,
-        criteria: &[Criterion],
+        (criteria, scores): (&[Criterion], &Scores),
         out: &mut Output,
     ) -> Result<Vec<(Box<[u8]>, u32)>, Reject> {
         let (reader, uids) = self.messages(&positions)?;
         let (reporter, progress) = (self.reporter(tag), Progress::default());
-        let by = criteria.to_vec();
-        let look = move |message: &store::Surveyed<'_>| sort_key(&by, message);
+        let by = (criteria.to_vec(), scores.clone());
+        let look = move |message: &store::Surveyed<'_>| sort_key(&by.0, message, &by.1);
         let work = survey(&reader, &uids, needs_index(criteria), &progress, look);
         let goal = uids.len() as u64;
         let keyed = reporter.watch(work, &progress, goal, out).await??;
@@ -105,7 +107,7 @@ impl ImapSession {
         out: &mut Output,
     ) -> Outcome {
         self.learn_modseq(&thread.key, out);
-        let positions = self.find(tag, &thread.key, out).await?;
+        let positions = self.find(tag, &thread.key, out).await?.positions;
         let messages = self
             .threaded(tag, numbering, positions, thread.algorithm, out)
             .await?;

@@ -1,4 +1,4 @@
-//! ESEARCH responses: what searching found (RFC 4466 §2.6.2, RFC 4731, RFC 5267, RFC 7377, RFC 9394).
+//! ESEARCH responses: what searching found (RFC 4466 §2.6.2, RFC 4731, RFC 5267, RFC 6203, RFC 7377, RFC 9394).
 
 use super::dialect::Dialect;
 use super::partial::PartialRange;
@@ -76,6 +76,8 @@ pub struct Found {
     pub all: Option<Listing>,
     /// PARTIAL
     pub partial: Option<(PartialRange, Listing)>,
+    /// RELEVANCY: from 1 to 100 each, in the order of ALL or PARTIAL.
+    pub relevancy: Option<Vec<u8>>,
     /// MODSEQ
     pub modseq: Option<u64>,
     /// ADDTO and REMOVEFROM
@@ -98,6 +100,9 @@ impl Found {
         }
         if let Some((range, listing)) = &self.partial {
             encode_partial(*range, listing, into);
+        }
+        if let Some(scores) = &self.relevancy {
+            encode_relevancy(scores, into);
         }
         if let Some(modseq) = self.modseq {
             into.extend_from_slice(b" MODSEQ ");
@@ -138,6 +143,18 @@ fn encode_partial(range: PartialRange, listing: &Listing, into: &mut Vec<u8>) {
         into.extend_from_slice(b"NIL");
     } else {
         listing.encode(into);
+    }
+    into.push(b')');
+}
+
+/// `score-list = "(" [score *(SP score)] ")"` (RFC 6203 §7)
+fn encode_relevancy(scores: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(b" RELEVANCY (");
+    for (place, &score) in scores.iter().enumerate() {
+        if place > 0 {
+            into.push(b' ');
+        }
+        quote::number(u64::from(score), into);
     }
     into.push(b')');
 }
@@ -225,6 +242,21 @@ mod tests {
             line(&partial(&[7, 8])),
             "ESEARCH (TAG \"A04\") UID PARTIAL (-1:-100 7:8)"
         );
+    }
+
+    #[test]
+    fn scores_follow_what_they_are_of() {
+        let found = |numbers: &[u32], scores: &[u8]| Found {
+            tag: "C2".into(),
+            all: Some(listing(numbers)),
+            relevancy: Some(scores.to_vec()),
+            ..Found::default()
+        };
+        assert_eq!(
+            line(&found(&[5, 10, 1], &[99, 42, 4])),
+            "ESEARCH (TAG \"C2\") ALL 5,10,1 RELEVANCY (99 42 4)"
+        );
+        assert_eq!(line(&found(&[], &[])), "ESEARCH (TAG \"C2\") RELEVANCY ()");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! SEARCH: return options, charset and keys (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 5267, RFC 7162 §3.1.5, RFC 7377, RFC 9394).
+//! SEARCH: return options, charset and keys (RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 5267, RFC 6203, RFC 7162 §3.1.5, RFC 7377,
+//! RFC 9394).
 //!
 //! Keys become a tree whose depth and size are bounded, so that every walk over it may recurse.
 //! Strings become text at once: US-ASCII and UTF-8 are the charsets; another one is [`Malformed::Charset`].
@@ -16,6 +17,8 @@ use super::source::Source;
 const DEPTH_MAX: usize = 50;
 /// Most keys in one SEARCH.
 const KEYS_MAX: usize = 10_000;
+/// Most texts that one SEARCH looks for fuzzily (RFC 6203 §8).
+const FUZZY_TEXTS_MAX: usize = 32;
 /// Longest object identifier (RFC 8474 §7).
 const OBJECT_ID_OCTETS_MAX: usize = 255;
 
@@ -30,6 +33,8 @@ pub enum Key {
     Or(Box<(Self, Self)>),
     /// NOT
     Not(Box<Self>),
+    /// FUZZY (RFC 6203)
+    Fuzzy(Box<Self>),
     /// Message numbers.
     Sequence(SequenceSet),
     /// UID
@@ -82,7 +87,7 @@ pub enum Key {
     Text(String),
 }
 
-/// RETURN (…) (RFC 4731 §3.1, RFC 5182, RFC 5267 §4, RFC 9394 §3.1).
+/// RETURN (…) (RFC 4731 §3.1, RFC 5182, RFC 5267 §4, RFC 6203 §4, RFC 9394 §3.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReturnOptions {
     /// MIN
@@ -95,6 +100,8 @@ pub struct ReturnOptions {
     pub count: bool,
     /// PARTIAL
     pub partial: Option<PartialRange>,
+    /// RELEVANCY
+    pub relevancy: bool,
     /// SAVE
     pub save: bool,
     /// UPDATE
@@ -111,6 +118,7 @@ impl ReturnOptions {
         all: true,
         count: false,
         partial: None,
+        relevancy: false,
         save: false,
         update: false,
         context: false,
@@ -157,6 +165,7 @@ impl ReturnOptions {
             "MAX" if plain => self.max = true,
             "ALL" if plain => self.all = true,
             "COUNT" if plain => self.count = true,
+            "RELEVANCY" if plain && cursor.offers(Capability::SearchFuzzy) => self.relevancy = true,
             "SAVE" if cursor.offers(Capability::SearchRes) => self.save = true,
             "UPDATE" if contexts => self.update = true,
             "CONTEXT" if contexts => self.context = true,
@@ -173,7 +182,15 @@ impl ReturnOptions {
 
     /// Whether anything is to be told. RFC 5182 §1: SAVE alone "suppresses any SEARCH response"; UPDATE and CONTEXT ask for nothing now.
     pub fn tell(&self) -> bool {
-        self.min || self.max || self.all || self.count || self.partial.is_some()
+        self.min || self.max || self.all || self.count || self.partial.is_some() || self.relevancy
+    }
+
+    /// RFC 6203 §4: RELEVANCY "MUST NOT be used unless a FUZZY search key is also given".
+    pub fn fit(&self, key: &Key) -> Parsed<()> {
+        if self.relevancy && !key.is_fuzzy() {
+            return Err(Malformed::Expected("FUZZY, for RELEVANCY"));
+        }
+        Ok(())
     }
 }
 
@@ -216,6 +233,7 @@ impl Search {
             cursor.space()?;
         }
         let key = parse_keys(cursor)?;
+        returns.map_or(Ok(()), |returns| returns.fit(&key))?;
         Ok(Self {
             returns,
             fetch,
@@ -286,7 +304,11 @@ pub fn parse_keys(cursor: &mut Cursor<'_>) -> Parsed<Key> {
         reader.cursor.space()?;
         keys.push(reader.key(0)?);
     }
-    Ok(all_of(keys))
+    let key = all_of(keys);
+    if key.fuzzy_texts(false) > FUZZY_TEXTS_MAX {
+        return Err(Malformed::TooMany("fuzzy texts"));
+    }
+    Ok(key)
 }
 
 fn all_of(mut keys: Vec<Key>) -> Key {
@@ -360,6 +382,9 @@ impl KeyReader<'_, '_> {
                 let left = self.key(depth + 1)?;
                 self.cursor.space()?;
                 Ok(Key::Or(Box::new((left, self.key(depth + 1)?))))
+            }
+            "FUZZY" if self.cursor.offers(Capability::SearchFuzzy) => {
+                self.key(depth + 1).map(|key| Key::Fuzzy(Box::new(key)))
             }
             "UID" => SequenceSet::parse(self.cursor).map(Key::Uid),
             "KEYWORD" => parse_keyword(self.cursor).map(Key::Keyword),
@@ -481,13 +506,30 @@ impl Key {
         self.any(&|key| matches!(key, Self::Sequence(set) if !set.is_saved()))
     }
 
+    /// Whether anything is to be matched fuzzily.
+    pub fn is_fuzzy(&self) -> bool {
+        self.any(&|key| matches!(key, Self::Fuzzy(_)))
+    }
+
+    /// How many texts are to be matched fuzzily.
+    fn fuzzy_texts(&self, fuzzy: bool) -> usize {
+        match self {
+            Self::And(keys) => keys.iter().map(|key| key.fuzzy_texts(fuzzy)).sum(),
+            Self::Or(both) => both.0.fuzzy_texts(fuzzy) + both.1.fuzzy_texts(fuzzy),
+            Self::Not(key) => key.fuzzy_texts(fuzzy),
+            Self::Fuzzy(key) => key.fuzzy_texts(true),
+            Self::Header(..) | Self::Body(_) | Self::Text(_) => usize::from(fuzzy),
+            _ => 0,
+        }
+    }
+
     /// Whether any key satisfies `wanted`.
     pub fn any(&self, wanted: &impl Fn(&Self) -> bool) -> bool {
         wanted(self)
             || match self {
                 Self::And(keys) => keys.iter().any(|key| key.any(wanted)),
                 Self::Or(both) => both.0.any(wanted) || both.1.any(wanted),
-                Self::Not(key) => key.any(wanted),
+                Self::Not(key) | Self::Fuzzy(key) => key.any(wanted),
                 _ => false,
             }
     }
@@ -496,6 +538,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::capability::Capabilities;
     use crate::grammar::dialect::Dialect;
 
     fn parse(text: &str) -> Parsed<Search> {
@@ -594,6 +637,36 @@ mod tests {
             let mut cursor = Cursor::speaking(hidden.as_bytes(), plain);
             assert!(Search::parse(&mut cursor).is_err(), "{hidden}");
         }
+    }
+
+    #[test]
+    fn fuzzy_is_a_key_of_another_and_relevancy_needs_it() {
+        let key = parse("FUZZY SUBJECT work FROM user@example.com")
+            .unwrap()
+            .key;
+        let Key::And(keys) = key else { unreachable!() };
+        assert!(matches!(&keys[0], Key::Fuzzy(key) if matches!(**key, Key::Header(..))));
+        assert_eq!(keys.len(), 2);
+        assert!(parse("FUZZY (1:5 NOT UNSEEN)").unwrap().key.names_numbers());
+        let returns = parse("RETURN (RELEVANCY ALL) OR SEEN NOT FUZZY TEXT Helo").unwrap();
+        assert!(returns.returns.unwrap().relevancy);
+        for wrong in ["RETURN (RELEVANCY) ALL", "FUZZY", "FUZZY )"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        let texts = |count| format!("FUZZY ({})", ["TEXT x"; 64][..count].join(" "));
+        assert!(parse(&texts(FUZZY_TEXTS_MAX)).is_ok());
+        assert_eq!(
+            parse(&texts(FUZZY_TEXTS_MAX + 1)).unwrap_err(),
+            Malformed::TooMany("fuzzy texts")
+        );
+        let mut cursor = Cursor::speaking(
+            b"FUZZY ALL",
+            Dialect {
+                offered: Capabilities::ALL.without(Capability::SearchFuzzy),
+                ..Dialect::default()
+            },
+        );
+        assert!(Search::parse(&mut cursor).is_err());
     }
 
     #[test]

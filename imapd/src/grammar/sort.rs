@@ -1,11 +1,11 @@
-//! The arguments of SORT (RFC 5256, RFC 5267 §3, RFC 5957).
+//! The arguments of SORT (RFC 5256, RFC 5267 §3, RFC 5957, RFC 6203 §6).
 
 use super::capability::Capability;
 use super::cursor::{Cursor, Malformed, Parsed};
 use super::fetch::Fetch;
 use super::search::{Key, ReturnOptions, parse_charset, parse_keys};
 
-/// Most criteria in one SORT; there are nine kinds of them.
+/// Most criteria in one SORT; there are ten kinds of them.
 const CRITERIA_MAX: usize = 50;
 
 /// By what to sort.
@@ -23,6 +23,8 @@ pub enum SortKey {
     DisplayTo,
     /// FROM
     From,
+    /// RELEVANCY (RFC 6203): the highest score first.
+    Relevancy,
     /// SIZE
     Size,
     /// SUBJECT: base subject.
@@ -73,6 +75,10 @@ impl Sort {
         parse_charset(cursor).map_err(|error| error.of_search(returns))?;
         cursor.space()?;
         let key = parse_keys(cursor)?;
+        returns.map_or(Ok(()), |returns| returns.fit(&key))?;
+        if by_relevancy(&criteria) && !key.is_fuzzy() {
+            return Err(Malformed::Expected("FUZZY, for RELEVANCY"));
+        }
         Ok(Self {
             returns,
             fetch,
@@ -80,6 +86,12 @@ impl Sort {
             key,
         })
     }
+}
+
+/// Whether the order depends on how well messages match.
+pub fn by_relevancy(criteria: &[Criterion]) -> bool {
+    let mut keys = criteria.iter().map(|criterion| criterion.key);
+    keys.any(|key| key == SortKey::Relevancy)
 }
 
 impl Criterion {
@@ -96,6 +108,7 @@ impl Criterion {
             "DISPLAYFROM" if display => SortKey::DisplayFrom,
             "DISPLAYTO" if display => SortKey::DisplayTo,
             "FROM" => SortKey::From,
+            "RELEVANCY" if cursor.offers(Capability::SearchFuzzy) => SortKey::Relevancy,
             "SIZE" => SortKey::Size,
             "SUBJECT" => SortKey::Subject,
             "TO" => SortKey::To,
@@ -120,6 +133,8 @@ mod tests {
         assert_eq!(reversed.collect::<Vec<_>>(), [false, true]);
         assert_eq!(sort.criteria[1].key, SortKey::Date);
         assert!(sort.returns.is_none());
+        let sort = parse("(REVERSE RELEVANCY) UTF-8 FUZZY SUBJECT Helo").unwrap();
+        assert!(by_relevancy(&sort.criteria));
         assert!(
             parse("return () (reverse date) utf-8 undeleted")
                 .unwrap()
@@ -141,6 +156,8 @@ mod tests {
             "(COLOUR) UTF-8 ALL",
             "RETURN (DATE) UTF-8 ALL",
             "(DATE) RETURN () UTF-8 ALL",
+            "(RELEVANCY) UTF-8 ALL",
+            "RETURN (RELEVANCY) (DATE) UTF-8 ALL",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

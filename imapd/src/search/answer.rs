@@ -1,9 +1,11 @@
-//! What a search has found, as the client asked to be told (RFC 4731, RFC 5182 §2.4, RFC 9394 §3.2).
+//! What a search has found, as the client asked to be told (RFC 4731, RFC 5182 §2.4, RFC 6203 §4, RFC 9394 §3.2).
 
 use crate::grammar::Numbering;
 use crate::grammar::esearch::Found;
+use crate::grammar::partial::PartialRange;
 use crate::grammar::search::ReturnOptions;
 use crate::grammar::sequence::Ranges;
+use crate::search::Scores;
 use crate::view::View;
 
 /// The results of a search, by positions in a view, in the order of the results.
@@ -14,6 +16,8 @@ pub struct Results<'v> {
     pub numbering: Numbering,
     /// The positions.
     pub positions: Vec<usize>,
+    /// How well they match.
+    pub scores: Scores,
 }
 
 impl Results<'_> {
@@ -69,10 +73,10 @@ impl Results<'_> {
             all: returns
                 .all
                 .then(|| self.numbered(&self.positions).collect()),
-            partial: returns.partial.map(|range| {
-                let window = self.positions.get(range.of(self.positions.len()));
-                (range, self.numbered(window.unwrap_or_default()).collect())
-            }),
+            partial: returns
+                .partial
+                .map(|range| (range, self.numbered(self.window(range)).collect())),
+            relevancy: returns.relevancy.then(|| self.relevancy(returns)),
             // RFC 4731 §3.2: the mod-sequence is that of the messages told of.
             modseq: self
                 .highest_among(&self.meant(returns))
@@ -83,11 +87,7 @@ impl Results<'_> {
 
     /// The UIDs that `$` stands for after a search with these options.
     pub fn saved(&self, returns: ReturnOptions) -> Ranges {
-        let mut positions = if returns.tell() {
-            self.meant(returns)
-        } else {
-            self.positions.clone()
-        };
+        let mut positions = self.meant(returns);
         positions.sort_unstable();
         positions.dedup();
         let rows = self.view.rows();
@@ -97,15 +97,30 @@ impl Results<'_> {
 
     /// The results that the options speak of: all, unless only some of them are asked for (RFC 5182 §2.4, RFC 9394 §3.2).
     fn meant(&self, returns: ReturnOptions) -> Vec<usize> {
-        if returns.all || returns.count {
+        let some = returns.min || returns.max || returns.partial.is_some();
+        if returns.all || returns.count || !some {
             return self.positions.clone();
         }
-        let window = returns
-            .partial
-            .and_then(|range| self.positions.get(range.of(self.positions.len())));
+        let window = returns.partial.map(|range| self.window(range));
         let first = self.positions.first().filter(|_| returns.min);
         let last = self.positions.last().filter(|_| returns.max);
         let meant = window.unwrap_or_default().iter().chain(first).chain(last);
         meant.copied().collect()
+    }
+
+    fn window(&self, range: PartialRange) -> &[usize] {
+        let window = self.positions.get(range.of(self.positions.len()));
+        window.unwrap_or_default()
+    }
+
+    /// The scores of the results that are listed, in the order in which they are.
+    fn relevancy(&self, returns: ReturnOptions) -> Vec<u8> {
+        let listed = match returns.partial {
+            Some(range) => self.window(range).to_vec(),
+            None => self.meant(returns),
+        };
+        let rows = self.view.rows();
+        let uids = listed.into_iter().filter_map(|position| rows.uid(position));
+        uids.map(|uid| self.scores.of(uid).value()).collect()
     }
 }

@@ -8,9 +8,11 @@ use bytes::Bytes;
 use store::Entry;
 use store::mime::decode::encoded_words;
 use store::mime::search::{Scope, pieces};
-use store::mime::{EncodedIndex, MessageIndex, Needle};
+use store::mime::{EncodedIndex, MessageIndex};
 
 use super::program::{Program, Test};
+use super::score::Score;
+use super::sought::Sought;
 use crate::grammar::date::Day;
 use crate::view::Row;
 
@@ -41,7 +43,7 @@ pub struct Octets {
 }
 
 /// Judges `known` by `program`; `None` is open.
-pub fn judge(program: &Program, known: &Known) -> Option<bool> {
+pub fn judge(program: &Program, known: &Known) -> Option<Score> {
     Judge {
         program,
         known,
@@ -60,19 +62,20 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn judge(&self, test: &Test) -> Option<bool> {
+    fn judge(&self, test: &Test) -> Option<Score> {
         let row = &self.known.row;
+        let exactly = |matches| Some(Score::of(matches));
         match test {
-            Test::Constant(value) => Some(*value),
+            Test::Constant(value) => exactly(*value),
             Test::And(tests) => self.all(tests),
             Test::Or(tests) => self.any(tests),
-            Test::Not(test) => self.judge(test).map(|value| !value),
-            Test::Number(numbers) => Some(numbers.contains(self.known.number)),
-            Test::Uid(uids) => Some(uids.contains(row.uid)),
-            Test::Flag(flag) => Some(row.flags.contains(*flag)),
-            Test::Keyword(keyword) => Some(row.keywords.contains(*keyword)),
-            Test::Recent => Some(self.known.recent),
-            Test::ModSeq(modseq) => Some(row.modseq >= *modseq),
+            Test::Not(test) => self.judge(test).map(Score::negated),
+            Test::Number(numbers) => exactly(numbers.contains(self.known.number)),
+            Test::Uid(uids) => exactly(uids.contains(row.uid)),
+            Test::Flag(flag) => exactly(row.flags.contains(*flag)),
+            Test::Keyword(keyword) => exactly(row.keywords.contains(*keyword)),
+            Test::Recent => exactly(self.known.recent),
+            Test::ModSeq(modseq) => exactly(row.modseq >= *modseq),
             Test::Larger(_)
             | Test::Smaller(_)
             | Test::Day(_)
@@ -82,7 +85,8 @@ impl<'a> Judge<'a> {
             | Test::Younger(_) => self.by_entry(test),
             Test::SentDay(days) => {
                 let index = self.index()?;
-                Some(index.sent.is_some_and(|sent| days.contains(sent.day())))
+                let score = index.sent.map(|sent| days.score(sent.day()));
+                Some(score.unwrap_or(Score::NONE))
             }
             Test::Subject(sought)
             | Test::Header(_, sought)
@@ -90,12 +94,12 @@ impl<'a> Judge<'a> {
             | Test::Text(sought)
                 if self.program.rules_out(sought, row.uid) =>
             {
-                Some(false)
+                Some(Score::NONE)
             }
-            Test::Subject(sought) => self.subject(&sought.needle),
-            Test::Header(name, sought) => self.header(name, &sought.needle),
-            Test::Body(sought) => self.body(&sought.needle),
-            Test::Text(sought) => self.text(&sought.needle),
+            Test::Subject(sought) => self.subject(sought),
+            Test::Header(name, sought) => self.header(name, sought),
+            Test::Body(sought) => self.body(sought),
+            Test::Text(sought) => self.text(sought),
         }
     }
 
@@ -105,85 +109,74 @@ impl<'a> Judge<'a> {
     }
 
     /// The first failure decides; the dear tests come after the cheap ones by being open at first.
-    fn all(&self, tests: &[Test]) -> Option<bool> {
-        let mut verdict = Some(true);
+    fn all(&self, tests: &[Test]) -> Option<Score> {
+        let mut verdict = Some(Score::EXACT);
         for test in tests {
             match self.judge(test) {
-                Some(false) => return Some(false),
-                Some(true) => {}
-                None => verdict = None,
+                Some(Score::NONE) => return Some(Score::NONE),
+                score => verdict = verdict.zip(score).map(|(worst, score)| worst.min(score)),
             }
         }
         verdict
     }
 
-    fn any(&self, tests: &[Test]) -> Option<bool> {
-        let mut verdict = Some(false);
+    /// As long as one is open, another may still turn out better.
+    fn any(&self, tests: &[Test]) -> Option<Score> {
+        let mut verdict = Some(Score::NONE);
         for test in tests {
             match self.judge(test) {
-                Some(true) => return Some(true),
-                Some(false) => {}
-                None => verdict = None,
+                Some(Score::EXACT) => return Some(Score::EXACT),
+                score => verdict = verdict.zip(score).map(|(best, score)| best.max(score)),
             }
         }
         verdict
     }
 
-    fn by_entry(&self, test: &Test) -> Option<bool> {
+    fn by_entry(&self, test: &Test) -> Option<Score> {
         let entry = self.known.entry.as_ref()?;
         let date = entry.internal_date;
         Some(match test {
-            Test::Larger(octets) => entry.size > *octets,
-            Test::Smaller(octets) => entry.size < *octets,
-            Test::Day(days) => days.contains(Day::of(date.seconds, date.offset_minutes).0),
+            Test::Larger(octets) => octets.below(entry.size),
+            Test::Smaller(octets) => octets.above(entry.size),
+            Test::Day(days) => days.score(Day::of(date.seconds, date.offset_minutes).0),
             // SAVEDATE is told in UTC, so that days are those of UTC.
-            Test::SavedDay(days) => days.contains(Day::of(entry.saved, 0).0),
-            Test::EmailId(id) => id.strip_prefix('M') == Some(&entry.content().to_string()),
-            Test::Older(latest) => date.seconds <= *latest,
-            Test::Younger(earliest) => date.seconds >= *earliest,
-            _ => false,
+            Test::SavedDay(days) => days.score(Day::of(entry.saved, 0).0),
+            Test::EmailId(id) => {
+                Score::of(id.strip_prefix('M') == Some(&entry.content().to_string()))
+            }
+            Test::Older(latest) => Score::of(date.seconds <= *latest),
+            Test::Younger(earliest) => Score::of(date.seconds >= *earliest),
+            _ => Score::NONE,
         })
     }
 
-    fn subject(&self, needle: &Needle) -> Option<bool> {
+    fn subject(&self, sought: &Sought) -> Option<Score> {
         let index = self.index()?;
-        let subject = index.envelope().subject.as_deref();
-        Some(subject.is_some_and(|subject| needle.found_in(&encoded_words(subject))))
+        let subject = index.envelope().subject.as_deref().map(encoded_words);
+        Some(sought.score_in(subject.as_deref().into_iter()))
     }
 
-    fn header(&self, name: &str, needle: &Needle) -> Option<bool> {
+    fn header(&self, name: &str, sought: &Sought) -> Option<Score> {
         let texts = self.texts_of(&[Scope::Header, Scope::Text])?;
         let header = texts.iter().find(|(is_own_header, _)| *is_own_header);
         let fields = header.iter().flat_map(|(_, text)| text.split('\n'));
-        Some(
-            fields
-                .filter_map(|field| field.split_once(':'))
-                .any(|(known, value)| {
-                    known.trim_end().eq_ignore_ascii_case(name) && needle.found_in(value.trim())
-                }),
-        )
+        let fields = fields.filter_map(|field| field.split_once(':'));
+        let named = fields.filter(|(known, _)| known.trim_end().eq_ignore_ascii_case(name));
+        Some(sought.score_in(named.map(|(_, value)| value.trim())))
     }
 
-    fn body(&self, needle: &Needle) -> Option<bool> {
-        let texts = self.texts_of(&[Scope::Body, Scope::Text])?;
-        Some(
-            texts
-                .iter()
-                .any(|(is_own_header, text)| !is_own_header && needle.found_in(text)),
-        )
+    fn body(&self, sought: &Sought) -> Option<Score> {
+        let texts = self.texts_of(&[Scope::Body, Scope::Text])?.iter();
+        let texts = texts.filter(|(is_own_header, _)| !is_own_header);
+        Some(sought.score_in(texts.map(|(_, text)| &**text)))
     }
 
-    fn text(&self, needle: &Needle) -> Option<bool> {
-        if self.texts_of(&[Scope::Text]).is_none() {
-            // The header alone can say yes, but not no.
-            let texts = self.texts_of(&[Scope::Header])?;
-            return texts
-                .iter()
-                .any(|(_, text)| needle.found_in(text))
-                .then_some(true);
-        }
-        let texts = self.texts_of(&[Scope::Text])?;
-        Some(texts.iter().any(|(_, text)| needle.found_in(text)))
+    fn text(&self, sought: &Sought) -> Option<Score> {
+        let texts = self.texts_of(&[Scope::Header, Scope::Text])?.iter();
+        let score = sought.score_in(texts.map(|(_, text)| &**text));
+        // The header alone can say yes, but not no.
+        let decides = score == Score::EXACT || self.texts_of(&[Scope::Text]).is_some();
+        decides.then_some(score)
     }
 
     /// The decoded pieces, if they were read with one of these scopes.

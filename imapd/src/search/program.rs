@@ -3,10 +3,12 @@
 
 use std::sync::OnceLock;
 
-use store::mime::Needle;
 use store::{Candidates, Flags, Keywords, TextTest};
 
+use super::score::Score;
+use super::sought::Sought;
 use crate::command::system_bit;
+use crate::grammar::date::Day;
 use crate::grammar::search::Key;
 use crate::grammar::sequence::Ranges;
 use crate::session::progress::Progress;
@@ -36,9 +38,9 @@ pub enum Test {
     /// Mod-sequence at least.
     ModSeq(u64),
     /// More octets than.
-    Larger(u64),
+    Larger(Octets),
     /// Fewer octets than.
-    Smaller(u64),
+    Smaller(Octets),
     /// Internal date, as a day, within.
     Day(Days),
     /// Save date, as a day, within.
@@ -61,35 +63,49 @@ pub enum Test {
     Text(Sought),
 }
 
-/// A text to look for in messages.
-#[derive(Debug)]
-pub struct Sought {
-    /// The text.
-    pub needle: Needle,
-    /// The group of tests with which the full-text index is asked for it; none if the index cannot know.
-    pub group: Option<usize>,
-}
+/// Days outside of those asked for that a fuzzy key finds, too.
+const FUZZY_DAYS: u64 = 7;
+/// The part of a size by which a fuzzy key finds what is smaller, or larger.
+const FUZZY_SIZE_PART: u64 = 4;
 
-impl Sought {
-    fn new(text: &str) -> Self {
-        Self {
-            needle: Needle::new(text),
-            group: None,
-        }
-    }
-}
-
-/// Days from the first up to, and without, the last.
+/// Days from the first up to, and without, the last; and how far from them others still match.
 #[derive(Debug, Clone, Copy)]
 pub struct Days {
     first: i64,
     end: i64,
+    leeway: u64,
 }
 
 impl Days {
-    /// Whether the day is among them.
-    pub fn contains(self, day: i64) -> bool {
-        self.first <= day && day < self.end
+    /// How well the day is among them.
+    pub fn score(self, day: i64) -> Score {
+        let before = self.first.saturating_sub(day);
+        let after = day.saturating_sub(self.end).saturating_add(1);
+        Score::outside(before.max(after).max(0).unsigned_abs(), self.leeway)
+    }
+}
+
+/// A size, and how far from it others still match.
+#[derive(Debug, Clone, Copy)]
+pub struct Octets {
+    octets: u64,
+    leeway: u64,
+}
+
+impl Octets {
+    fn new(octets: u64, fuzzy: bool) -> Self {
+        let leeway = if fuzzy { octets / FUZZY_SIZE_PART } else { 0 };
+        Self { octets, leeway }
+    }
+
+    /// How well the size is larger.
+    pub fn below(self, size: u64) -> Score {
+        Score::outside((self.octets + 1).saturating_sub(size), self.leeway)
+    }
+
+    /// How well the size is smaller.
+    pub fn above(self, size: u64) -> Score {
+        Score::outside((size + 1).saturating_sub(self.octets), self.leeway)
     }
 }
 
@@ -126,7 +142,12 @@ pub struct Program {
 impl Program {
     /// Compiles `key`; `now` is in seconds since 1970.
     pub fn new(key: &Key, view: &View, now: i64) -> Self {
-        let mut test = compile(key, view, now);
+        let compiler = Compiler {
+            view,
+            now,
+            fuzzy: false,
+        };
+        let mut test = compiler.compile(key);
         let mut levels = Vec::new();
         collect_levels(&test, &mut levels);
         let mut groups = Vec::new();
@@ -163,7 +184,7 @@ impl Program {
 fn group(test: &mut Test, groups: &mut Vec<Vec<TextTest>>) {
     match test {
         Test::And(tests) => {
-            let together: Vec<TextTest> = tests.iter().filter_map(asked_of_index).collect();
+            let together: Vec<TextTest> = tests.iter().flat_map(asked_of_index).collect();
             let number = (!together.is_empty()).then_some(groups.len());
             groups.extend(number.map(|_| together));
             for test in tests {
@@ -176,11 +197,10 @@ fn group(test: &mut Test, groups: &mut Vec<Vec<TextTest>>) {
         Test::Or(tests) => tests.iter_mut().for_each(|test| group(test, groups)),
         Test::Not(test) => group(test, groups),
         test => {
-            if let Some(asked) = asked_of_index(test)
-                && let Some(sought) = sought(test)
-            {
+            let asked = asked_of_index(test);
+            if let Some(sought) = sought(test).filter(|_| !asked.is_empty()) {
                 sought.group = Some(groups.len());
-                groups.push(vec![asked]);
+                groups.push(asked);
             }
         }
     }
@@ -196,14 +216,14 @@ fn sought(test: &mut Test) -> Option<&mut Sought> {
     }
 }
 
-/// What the index can be asked about a test; none if its text is too short.
-fn asked_of_index(test: &Test) -> Option<TextTest> {
+/// What the index can be asked about a test; nothing if its text is too short.
+fn asked_of_index(test: &Test) -> Vec<TextTest> {
     match test {
-        Test::Subject(sought) => TextTest::header(None, &sought.needle),
-        Test::Header(name, sought) => TextTest::header(Some(name), &sought.needle),
-        Test::Body(sought) => TextTest::body(&sought.needle),
-        Test::Text(sought) => TextTest::text(&sought.needle),
-        _ => None,
+        Test::Subject(sought) => sought.asked_in_header(None),
+        Test::Header(name, sought) => sought.asked_in_header(Some(name)),
+        Test::Body(sought) => sought.asked_in_body(),
+        Test::Text(sought) => sought.asked_in_text(),
+        _ => Vec::new(),
     }
 }
 
@@ -238,47 +258,72 @@ fn collect_levels(test: &Test, levels: &mut Vec<Level>) {
 const ALWAYS: i64 = i64::MIN;
 const NEVER: i64 = i64::MAX;
 
-fn compile(key: &Key, view: &View, now: i64) -> Test {
-    let days = |first, end| Days { first, end };
-    match key {
-        Key::All => Test::Constant(true),
-        Key::And(keys) => Test::And(keys.iter().map(|key| compile(key, view, now)).collect()),
-        Key::Or(both) => Test::Or(vec![
-            compile(&both.0, view, now),
-            compile(&both.1, view, now),
-        ]),
-        Key::Not(key) => Test::Not(Box::new(compile(key, view, now))),
-        Key::Sequence(set) | Key::Uid(set) if set.is_saved() => Test::Uid(view.saved().clone()),
-        Key::Known(uids) => Test::Uid(uids.clone()),
-        Key::Sequence(set) => Test::Number(set.resolve(view.exists())),
-        Key::Uid(set) => Test::Uid(set.resolve(view.rows().last_uid().unwrap_or(0))),
-        Key::Flag(flag) => Test::Flag(system_bit(*flag)),
-        Key::Keyword(name) => keyword(name, view),
-        Key::Recent => Test::Recent,
-        Key::Before(day) => Test::Day(days(ALWAYS, day.0)),
-        Key::On(day) => Test::Day(days(day.0, day.0 + 1)),
-        Key::Since(day) => Test::Day(days(day.0, NEVER)),
-        Key::SavedBefore(day) => Test::SavedDay(days(ALWAYS, day.0)),
-        Key::SavedOn(day) => Test::SavedDay(days(day.0, day.0 + 1)),
-        Key::SavedSince(day) => Test::SavedDay(days(day.0, NEVER)),
-        Key::EmailId(id) => Test::EmailId(id.clone()),
-        // Who searches has asked the store which messages these are.
-        Key::ThreadId(_) => Test::Constant(false),
-        Key::SentBefore(day) => Test::SentDay(days(ALWAYS, day.0)),
-        Key::SentOn(day) => Test::SentDay(days(day.0, day.0 + 1)),
-        Key::SentSince(day) => Test::SentDay(days(day.0, NEVER)),
-        Key::Older(seconds) => Test::Older(now.saturating_sub(i64::from(*seconds))),
-        Key::Younger(seconds) => Test::Younger(now.saturating_sub(i64::from(*seconds))),
-        Key::Larger(octets) => Test::Larger(*octets),
-        Key::Smaller(octets) => Test::Smaller(*octets),
-        Key::ModSeq(modseq) => Test::ModSeq(*modseq),
-        // "The envelope structure's SUBJECT field" (RFC 3501 §6.4.4): a second Subject field, which no message may have, is not looked at.
-        Key::Header(name, text) if name.eq_ignore_ascii_case("subject") => {
-            Test::Subject(Sought::new(text))
+/// What is the same for all keys; and whether they are matched fuzzily. Those for which that says nothing here are matched exactly (RFC 6203 §5):
+/// numbers, flags, identifiers, mod-sequences, and ages, which are given to the second.
+#[derive(Clone, Copy)]
+struct Compiler<'v> {
+    view: &'v View,
+    now: i64,
+    fuzzy: bool,
+}
+
+impl Compiler<'_> {
+    fn compile(self, key: &Key) -> Test {
+        let (view, now) = (self.view, self.now);
+        match key {
+            Key::All => Test::Constant(true),
+            Key::And(keys) => Test::And(keys.iter().map(|key| self.compile(key)).collect()),
+            Key::Or(both) => Test::Or(vec![self.compile(&both.0), self.compile(&both.1)]),
+            Key::Not(key) => Test::Not(Box::new(self.compile(key))),
+            Key::Fuzzy(key) => Self {
+                fuzzy: true,
+                ..self
+            }
+            .compile(key),
+            Key::Sequence(set) | Key::Uid(set) if set.is_saved() => Test::Uid(view.saved().clone()),
+            Key::Known(uids) => Test::Uid(uids.clone()),
+            Key::Sequence(set) => Test::Number(set.resolve(view.exists())),
+            Key::Uid(set) => Test::Uid(set.resolve(view.rows().last_uid().unwrap_or(0))),
+            Key::Flag(flag) => Test::Flag(system_bit(*flag)),
+            Key::Keyword(name) => keyword(name, view),
+            Key::Recent => Test::Recent,
+            Key::EmailId(id) => Test::EmailId(id.clone()),
+            // Who searches has asked the store which messages these are.
+            Key::ThreadId(_) => Test::Constant(false),
+            Key::Older(seconds) => Test::Older(now.saturating_sub(i64::from(*seconds))),
+            Key::Younger(seconds) => Test::Younger(now.saturating_sub(i64::from(*seconds))),
+            Key::Larger(octets) => Test::Larger(Octets::new(*octets, self.fuzzy)),
+            Key::Smaller(octets) => Test::Smaller(Octets::new(*octets, self.fuzzy)),
+            Key::ModSeq(modseq) => Test::ModSeq(*modseq),
+            Key::Before(day) | Key::On(day) | Key::Since(day) => Test::Day(self.days(key, *day)),
+            Key::SavedBefore(day) | Key::SavedOn(day) | Key::SavedSince(day) => {
+                Test::SavedDay(self.days(key, *day))
+            }
+            Key::SentBefore(day) | Key::SentOn(day) | Key::SentSince(day) => {
+                Test::SentDay(self.days(key, *day))
+            }
+            // "The envelope structure's SUBJECT field" (RFC 3501 §6.4.4): a second Subject field, which no message may have, is not looked at.
+            Key::Header(name, text) if name.eq_ignore_ascii_case("subject") => {
+                Test::Subject(self.sought(text))
+            }
+            Key::Header(name, text) => Test::Header(name.clone(), self.sought(text)),
+            Key::Body(text) => Test::Body(self.sought(text)),
+            Key::Text(text) => Test::Text(self.sought(text)),
         }
-        Key::Header(name, text) => Test::Header(name.clone(), Sought::new(text)),
-        Key::Body(text) => Test::Body(Sought::new(text)),
-        Key::Text(text) => Test::Text(Sought::new(text)),
+    }
+
+    fn sought(self, text: &str) -> Sought {
+        Sought::new(text, self.fuzzy)
+    }
+
+    fn days(self, key: &Key, day: Day) -> Days {
+        let (first, end) = match key {
+            Key::Before(_) | Key::SavedBefore(_) | Key::SentBefore(_) => (ALWAYS, day.0),
+            Key::Since(_) | Key::SavedSince(_) | Key::SentSince(_) => (day.0, NEVER),
+            _ => (day.0, day.0 + 1),
+        };
+        let leeway = if self.fuzzy { FUZZY_DAYS } else { 0 };
+        Days { first, end, leeway }
     }
 }
 
@@ -299,7 +344,7 @@ mod tests {
     use super::*;
 
     fn body(text: &str) -> Test {
-        Test::Body(Sought::new(text))
+        Test::Body(Sought::new(text, false))
     }
 
     fn group_of(test: &Test) -> Option<usize> {
@@ -339,9 +384,10 @@ mod tests {
 
     #[test]
     fn the_index_rules_out_only_what_it_knows() {
-        let sought = |group| Sought {
-            needle: Needle::new("alpha"),
-            group,
+        let sought = |group| {
+            let mut sought = Sought::new("alpha", false);
+            sought.group = group;
+            sought
         };
         let program = Program {
             test: Test::Constant(true),
@@ -361,5 +407,31 @@ mod tests {
         assert!(!program.rules_out(&sought(Some(0)), 10));
         assert!(!program.rules_out(&sought(Some(1)), 3));
         assert!(!program.rules_out(&sought(None), 3));
+    }
+    #[test]
+    fn what_is_sought_fuzzily_has_a_leeway() {
+        let days = |leeway| Days {
+            first: 100,
+            end: 102,
+            leeway,
+        };
+        let scores = |days: Days| [93, 99, 100, 101, 102, 108].map(|day| days.score(day).value());
+        assert_eq!(scores(days(0)), [0, 0, 100, 100, 0, 0]);
+        assert_eq!(scores(days(7)), [12, 87, 100, 100, 87, 12]);
+        let since = Days {
+            first: 100,
+            end: NEVER,
+            leeway: 7,
+        };
+        assert_eq!(since.score(i64::MAX - 1), Score::EXACT);
+        assert_eq!(since.score(i64::MIN), Score::NONE);
+        let sizes = |fuzzy| {
+            let octets = Octets::new(1000, fuzzy);
+            [750, 900, 1000, 1001].map(|size| octets.below(size).value())
+        };
+        assert_eq!(sizes(false), [0, 0, 0, 100]);
+        assert_eq!(sizes(true), [0, 59, 99, 100]);
+        let above = |size| Octets::new(1000, true).above(size).value();
+        assert_eq!([999, 1000, 1249, 1250].map(above), [100, 99, 1, 0]);
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::judge::{Known, Octets, judge};
 use super::program::{Level, Program};
+use super::score::Matches;
 use crate::fetch::read::{Reader, Wanted};
 use crate::limits::FETCH_BATCH;
 use crate::session::reject::Reject;
@@ -25,23 +26,19 @@ const GROUPS_AT_ONCE: usize = 2;
 /// Below so many messages to read, the full-text index is not asked.
 const WORTH_THE_INDEX: usize = 20;
 
-/// The positions of all messages that match, ascending.
-pub async fn scan(
-    reader: &Reader,
-    program: Arc<Program>,
-    view: &View,
-) -> Result<Vec<usize>, Reject> {
+/// All messages that match, ascending.
+pub async fn scan(reader: &Reader, program: Arc<Program>, view: &View) -> Result<Matches, Reject> {
     scan_among(reader, program, view, view.rows().iter().enumerate()).await
 }
 
-/// The positions of those of `rows` that match; they come with their positions, ascending.
+/// Those of `rows` that match; they come with their positions, ascending.
 pub async fn scan_among(
     reader: &Reader,
     program: Arc<Program>,
     view: &View,
     rows: impl Iterator<Item = (usize, Row)>,
-) -> Result<Vec<usize>, Reject> {
-    let mut found = Vec::new();
+) -> Result<Matches, Reject> {
+    let mut found = Matches::default();
     let mut open = Vec::new();
     let mut judged = 0;
     for (position, row) in rows {
@@ -50,8 +47,8 @@ pub async fn scan_among(
             continue;
         };
         match judge(&program, &known) {
-            Some(true) => found.push(position),
-            Some(false) => {}
+            Some(score) if score.matches() => found.push(position, row.uid, score),
+            Some(_) => {}
             None => open.push(position),
         }
     }
@@ -69,18 +66,20 @@ pub async fn scan_among(
         scan.decide(view, open).await?;
         found = scan.found;
     }
-    found.sort_unstable();
-    Ok(found)
+    Ok(found.sorted())
 }
 
 /// Judges again what was open, now that the full-text index has spoken.
-fn rule_out(program: &Program, view: &View, open: &mut Vec<usize>, found: &mut Vec<usize>) {
+fn rule_out(program: &Program, view: &View, open: &mut Vec<usize>, found: &mut Matches) {
     open.retain(|&position| {
-        let verdict = at(view, position).map(|known| judge(program, &known));
-        if verdict == Some(Some(true)) {
-            found.push(position);
+        let Some(known) = at(view, position) else {
+            return false;
+        };
+        let verdict = judge(program, &known);
+        if let Some(score) = verdict.filter(|score| score.matches()) {
+            found.push(position, known.row.uid, score);
         }
-        verdict == Some(None)
+        verdict.is_none()
     });
 }
 
@@ -128,24 +127,25 @@ async fn ask_index(
 struct Scan<'a> {
     reader: &'a Reader,
     program: Arc<Program>,
-    found: Vec<usize>,
+    found: Matches,
 }
 
 /// A batch after judgement.
+#[derive(Default)]
 struct Judged {
-    matched: Vec<usize>,
+    matched: Matches,
     open: Vec<Known>,
 }
 
 fn judge_all(program: &Program, batch: Vec<Known>) -> Judged {
-    let mut judged = Judged {
-        matched: Vec::new(),
-        open: Vec::new(),
-    };
+    let mut judged = Judged::default();
     for known in batch {
         match judge(program, &known) {
-            Some(true) => judged.matched.push(known.number as usize - 1),
-            Some(false) => {}
+            Some(score) if score.matches() => {
+                let position = known.number as usize - 1;
+                judged.matched.push(position, known.row.uid, score);
+            }
+            Some(_) => {}
             None => judged.open.push(known),
         }
     }

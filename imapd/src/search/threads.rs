@@ -47,7 +47,7 @@ fn collect<'k>(key: &'k Key, named: &mut Vec<&'k str>) {
             collect(&both.0, named);
             collect(&both.1, named);
         }
-        Key::Not(key) => collect(key, named),
+        Key::Not(key) | Key::Fuzzy(key) => collect(key, named),
         _ => {}
     }
 }
@@ -61,6 +61,7 @@ fn replace(key: &Key, threads: &BTreeMap<String, Ranges>) -> Key {
             replace(&both.1, threads),
         ))),
         Key::Not(key) => Key::Not(Box::new(replace(key, threads))),
+        Key::Fuzzy(key) => Key::Fuzzy(Box::new(replace(key, threads))),
         other => other.clone(),
     }
 }

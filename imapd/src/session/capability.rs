@@ -32,6 +32,7 @@ const WHOLE: &[Capability] = &[
     Capability::MultiSearch,
     Capability::Partial,
     Capability::Within,
+    Capability::SearchFuzzy,
     Capability::ContextSearch,
     Capability::ContextSort,
     Capability::Sort,

@@ -25,9 +25,9 @@ use crate::grammar::esearch::{Found, Listing, Update};
 use crate::grammar::fetch::Fetch;
 use crate::grammar::response::Response;
 use crate::grammar::search::Key;
-use crate::grammar::sort::Criterion;
+use crate::grammar::sort::{Criterion, by_relevancy};
 use crate::limits::{CONTEXTS_MAX, SORTED_CONTEXT_MESSAGES_MAX};
-use crate::search::{Program, scan_among, with_threads};
+use crate::search::{Program, Scores, scan_among, with_threads};
 use crate::session::progress::Progress;
 use crate::sort::key::{needs_index, sort_key};
 use crate::sort::survey::survey;
@@ -150,6 +150,18 @@ impl Context {
         }
     }
 
+    /// Whether the message is in its place already.
+    fn holds_as(&self, keyed: &(Box<[u8]>, u32)) -> bool {
+        match &self.order {
+            Order::Mailbox(results) => results.contains(&keyed.1),
+            Order::Sorted { keyed: known, .. } => known.binary_search(keyed).is_ok(),
+        }
+    }
+
+    fn is_by_relevancy(&self) -> bool {
+        matches!(&self.order, Order::Sorted { criteria, .. } if by_relevancy(criteria))
+    }
+
     /// How many messages are kept with their sort keys.
     fn sorted_messages(&self) -> usize {
         match &self.order {
@@ -170,17 +182,20 @@ impl Context {
         let positions = touched.iter().filter_map(|&uid| view.rows().position(uid));
         let rows = positions.filter_map(|position| Some((position, view.rows().at(position)?)));
         let matching = scan_among(reader, program, view, rows).await?;
+        let scores = matching.scores;
+        let matching = matching.positions.into_iter();
         let matching: BTreeSet<u32> = matching
-            .into_iter()
             .filter_map(|position| view.rows().uid(position))
             .collect();
-        let gone: BTreeSet<u32> = touched.difference(&matching).copied().collect();
-        let come: Vec<u32> = matching
-            .into_iter()
-            .filter(|&uid| !self.holds(uid))
-            .collect();
+        let mut gone: BTreeSet<u32> = touched.difference(&matching).copied().collect();
+        // Of what a sort looks at, only the score may change.
+        let moves = self.is_by_relevancy();
+        let come = matching.into_iter();
+        let come = come.filter(|&uid| moves || !self.holds(uid)).collect();
+        let mut come = self.keys_of(reader, come, scores).await?;
+        come.retain(|keyed| !self.holds_as(keyed));
+        gone.extend(come.iter().map(|(_, uid)| *uid));
         let removed = self.remove(&gone, view);
-        let come = self.keys_of(reader, come).await?;
         let added = self.add(come, view);
         Ok(removed.into_iter().chain(added).collect())
     }
@@ -189,13 +204,14 @@ impl Context {
         &self,
         reader: &Reader,
         uids: Vec<u32>,
+        scores: Scores,
     ) -> Result<Vec<(Box<[u8]>, u32)>, Reject> {
         let Order::Sorted { criteria, .. } = &self.order else {
             return Ok(uids.into_iter().map(|uid| (Box::default(), uid)).collect());
         };
         let uids: Vec<Uid> = uids.into_iter().filter_map(Uid::new).collect();
         let by = criteria.clone();
-        let look = move |message: &store::Surveyed<'_>| sort_key(&by, message);
+        let look = move |message: &store::Surveyed<'_>| sort_key(&by, message, &scores);
         let seen = survey(
             reader,
             &uids,

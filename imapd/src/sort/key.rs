@@ -7,21 +7,25 @@ use store::mime::{EnvelopeAddress, MessageIndex};
 use super::collation::collate;
 use super::subject::BaseSubject;
 use crate::grammar::sort::{Criterion, SortKey};
+use crate::search::{Score, Scores};
 
 /// Whether any of the criteria looks at the header.
 pub fn needs_index(criteria: &[Criterion]) -> bool {
-    criteria
-        .iter()
-        .any(|criterion| !matches!(criterion.key, SortKey::Arrival | SortKey::Size))
+    let known = [SortKey::Arrival, SortKey::Size, SortKey::Relevancy];
+    let mut keys = criteria.iter().map(|criterion| criterion.key);
+    keys.any(|key| !known.contains(&key))
 }
 
 /// The key of a message: the values one after the other. None is the beginning of another, so that the first difference decides; those in
 /// reverse order are inverted.
-pub fn sort_key(criteria: &[Criterion], message: &Surveyed<'_>) -> Box<[u8]> {
+pub fn sort_key(criteria: &[Criterion], message: &Surveyed<'_>, scores: &Scores) -> Box<[u8]> {
     let mut key = Vec::new();
     for criterion in criteria {
         let start = key.len();
-        put_value(criterion.key, message, &mut key);
+        match criterion.key {
+            SortKey::Relevancy => put_score(scores.of(message.uid.value()), &mut key),
+            by => put_value(by, message, &mut key),
+        }
         if criterion.reverse {
             key[start..].iter_mut().for_each(|octet| *octet = !*octet);
         }
@@ -46,6 +50,8 @@ fn put_value(by: SortKey, message: &Surveyed<'_>, key: &mut Vec<u8>) {
     match by {
         SortKey::Arrival => put_number(message.internal_date, key),
         SortKey::Date => put_number(sent(message), key),
+        // Not told by the message.
+        SortKey::Relevancy => {}
         SortKey::Size => key.extend_from_slice(&message.size.to_be_bytes()),
         SortKey::Subject => {
             let subject = message.index.as_ref().map(base_subject);
@@ -60,6 +66,11 @@ fn put_value(by: SortKey, message: &Surveyed<'_>, key: &mut Vec<u8>) {
         SortKey::DisplayFrom => put_display(envelope.map(|envelope| &*envelope.from), key),
         SortKey::DisplayTo => put_display(envelope.map(|envelope| &*envelope.to), key),
     }
+}
+
+/// "The message with the highest score is returned first" (RFC 6203 §6).
+fn put_score(score: Score, key: &mut Vec<u8>) {
+    key.push(Score::EXACT.value() - score.value());
 }
 
 fn put_number(number: i64, key: &mut Vec<u8>) {
@@ -124,7 +135,7 @@ mod tests {
                     internal_date: 1_000 - number as i64,
                     index: Some(Indexer::index(octets.as_bytes())),
                 };
-                (sort_key(&criteria, &message), number)
+                (sort_key(&criteria, &message, &Scores::default()), number)
             })
             .collect();
         keyed.sort();

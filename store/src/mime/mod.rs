@@ -4,7 +4,7 @@
 //! the octet ranges of their headers and bodies, everything that ENVELOPE and BODYSTRUCTURE tell, the sent date,
 //! the references and a preview. The index is stored beside the message, so that FETCH never parses it again.
 //! [`decode`] turns stored octets into text, [`search`] says which octets make up the text of a message, and
-//! [`Needle`] looks for a string in it without regard to case.
+//! [`Needle`] looks for a string in it without regard to case, [`FuzzyNeedle`] for something like it.
 //!
 //! Failure: there is none while indexing. Whatever cannot be understood, or is beyond the [`limits`], becomes an
 //! opaque body of the part in which it was met; the message itself is stored and served whole by others.
@@ -20,6 +20,7 @@ mod date;
 pub mod decode;
 mod describe;
 mod fold;
+mod fuzzy;
 mod header;
 mod html;
 mod index;
@@ -35,6 +36,8 @@ pub use codec::{DecodeError, EncodedIndex, Outline};
 pub(crate) use content::message_ids;
 pub use fold::Needle;
 pub(crate) use fold::{fold_into, folded_window};
+pub use fuzzy::FuzzyNeedle;
+pub(crate) use fuzzy::Word;
 pub use index::{
     Disposition, Encoding, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part,
     SentDate, Text,

@@ -148,22 +148,34 @@ fn find_group(
     Ok(Some(messages))
 }
 
-/// In which fields to look, and the buckets to look for there, the rarest first.
+/// In which fields to look, and the buckets to look for there, the rarest first. To pass one of these is enough.
 type Plan = Vec<(Field, Vec<u16>)>;
 
 fn plan(connection: &Connection, largest: &Segment, test: &TextTest) -> Result<Plan> {
-    let fields = test.fields.iter().map(|&field| {
-        let weighed = test.buckets.iter().take(BUCKETS_WEIGHED).map(|&bucket| {
-            let count = |list: super::block::List<'_>| Ok(list.count);
-            let count = segment::with_list(connection, largest.id, field.gram(bucket), count)?;
-            Ok((count.unwrap_or(0), bucket))
-        });
-        let mut weighed: Vec<(usize, u16)> = weighed.collect::<Result<_>>()?;
-        weighed.sort_unstable();
-        let asked = weighed.into_iter().take(BUCKETS_ASKED);
-        Ok((field, asked.map(|(_, bucket)| bucket).collect()))
+    let ways = test.fields.iter().flat_map(|&field| {
+        let alternatives = test.alternatives.iter();
+        alternatives.map(move |buckets| (field, buckets))
     });
-    fields.collect()
+    let ways =
+        ways.map(|(field, buckets)| Ok((field, rarest(connection, largest, field, buckets)?)));
+    ways.collect()
+}
+
+fn rarest(
+    connection: &Connection,
+    largest: &Segment,
+    field: Field,
+    buckets: &[u16],
+) -> Result<Vec<u16>> {
+    let weighed = buckets.iter().take(BUCKETS_WEIGHED).map(|&bucket| {
+        let count = |list: super::block::List<'_>| Ok(list.count);
+        let count = segment::with_list(connection, largest.id, field.gram(bucket), count)?;
+        Ok((count.unwrap_or(0), bucket))
+    });
+    let mut weighed: Vec<(usize, u16)> = weighed.collect::<Result<_>>()?;
+    weighed.sort_unstable();
+    let asked = weighed.into_iter().take(BUCKETS_ASKED);
+    Ok(asked.map(|(_, bucket)| bucket).collect())
 }
 
 fn pass_all(connection: &Connection, segment: &Segment, plans: &[Plan]) -> Result<Bits> {

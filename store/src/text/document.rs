@@ -6,10 +6,10 @@
 
 use rusqlite::Connection;
 
-use super::gram::{Field, GramSet};
+use super::gram::{Field, GramSet, buckets_of};
 use crate::mime::decode::encoded_words;
 use crate::mime::search::{Scope, pieces};
-use crate::mime::{MessageIndex, Needle};
+use crate::mime::{FuzzyNeedle, MessageIndex, Needle, Word};
 use crate::piece::{PieceReader, Place, place_behind};
 use crate::{Error, MessageId, Result};
 
@@ -99,33 +99,76 @@ fn gather_texts(
 #[derive(Debug, Clone)]
 pub struct TextTest {
     pub(super) fields: &'static [Field],
-    pub(super) buckets: Vec<u16>,
+    /// Sets of buckets. A message that passes has all of one of them, in one of the fields.
+    pub(super) alternatives: Vec<Vec<u16>>,
 }
+
+const HEADER: &[Field] = &[Field::Header];
+const BODY: &[Field] = &[Field::Body];
+const ANYWHERE: &[Field] = &[Field::Header, Field::Body];
 
 impl TextTest {
     /// The needle in a field of the header, whose name may be given. None of these if the needle, with the name, is too short for the index.
     pub fn header(name: Option<&str>, needle: &Needle) -> Option<TextTest> {
-        let mut buckets = super::gram::buckets_of(needle.folded());
+        let mut buckets = buckets_of(needle.folded());
         if let Some(name) = name {
-            buckets.extend(super::gram::buckets_of(Needle::new(name).folded()));
+            buckets.extend(buckets_of(Needle::new(name).folded()));
         }
-        TextTest::of(&[Field::Header], buckets)
+        TextTest::of(HEADER, vec![buckets])
     }
 
     /// The needle in the body.
     pub fn body(needle: &Needle) -> Option<TextTest> {
-        TextTest::of(&[Field::Body], super::gram::buckets_of(needle.folded()))
+        TextTest::of(BODY, vec![buckets_of(needle.folded())])
     }
 
     /// The needle in header or body.
     pub fn text(needle: &Needle) -> Option<TextTest> {
-        let buckets = super::gram::buckets_of(needle.folded());
-        TextTest::of(&[Field::Header, Field::Body], buckets)
+        TextTest::of(ANYWHERE, vec![buckets_of(needle.folded())])
     }
 
-    fn of(fields: &'static [Field], mut buckets: Vec<u16>) -> Option<TextTest> {
-        buckets.sort_unstable();
-        buckets.dedup();
-        (!buckets.is_empty()).then_some(TextTest { fields, buckets })
+    /// The needle approximately in a field of the header, whose name may be given: tests that must all be passed, as far as there are any.
+    pub fn fuzzy_header(name: Option<&str>, needle: &FuzzyNeedle) -> Vec<TextTest> {
+        let name = name.and_then(|name| TextTest::header(None, &Needle::new(name)));
+        name.into_iter()
+            .chain(TextTest::words(HEADER, needle))
+            .collect()
+    }
+
+    /// The needle approximately in the body.
+    pub fn fuzzy_body(needle: &FuzzyNeedle) -> Vec<TextTest> {
+        TextTest::words(BODY, needle).collect()
+    }
+
+    /// The needle approximately in header and body.
+    pub fn fuzzy_text(needle: &FuzzyNeedle) -> Vec<TextTest> {
+        TextTest::words(ANYWHERE, needle).collect()
+    }
+
+    /// Each word by itself: one may be in the header and another in the body.
+    fn words(fields: &'static [Field], needle: &FuzzyNeedle) -> impl Iterator<Item = TextTest> {
+        let whole = [needle.whole()]
+            .into_iter()
+            .filter(|_| needle.words().is_empty());
+        let whole = whole.map(|whole| vec![whole.folded().to_owned()]);
+        let words = needle.words().iter().map(Word::alike);
+        let tests = whole.chain(words).map(move |texts| {
+            let alternatives = texts.iter().map(|text| buckets_of(text));
+            TextTest::of(fields, alternatives.collect())
+        });
+        tests.flatten()
+    }
+
+    /// Nothing can be asked if a text without any bucket would pass.
+    fn of(fields: &'static [Field], mut alternatives: Vec<Vec<u16>>) -> Option<TextTest> {
+        for buckets in &mut alternatives {
+            buckets.sort_unstable();
+            buckets.dedup();
+        }
+        let asks = alternatives.iter().all(|buckets| !buckets.is_empty());
+        asks.then_some(TextTest {
+            fields,
+            alternatives,
+        })
     }
 }
