@@ -565,6 +565,15 @@ async fn addresses_lead_where_they_should() {
         Ok(true)
     );
     assert_eq!(store.may_send_as(alice, &address("bob")).await, Ok(false));
+    // An alias that sends an account's mail elsewhere takes the mail, not the name.
+    let away = [Address::parse("away@elsewhere.test").expect("address")];
+    let diverted = store.add_alias(&address("alice"), &away).await;
+    diverted.expect("alias");
+    assert_eq!(found("alice").await, (vec![], away.to_vec()));
+    for own in ["alice", "alice+x"] {
+        assert_eq!(store.may_send_as(alice, &address(own)).await, Ok(true));
+    }
+    assert_eq!(store.may_send_as(bob, &address("alice")).await, Ok(false));
     fixture.end().await;
 }
 

@@ -75,13 +75,21 @@ impl Store {
         }
     }
 
-    /// May this account send as `address`? Yes if mail for it is delivered to the account.
+    /// May this account send as `address`? Yes if it is one of its own, tag or not, even where an alias sends its mail elsewhere; or if
+    /// mail for it is delivered to the account.
     pub async fn may_send_as(&self, account: AccountId, address: &Address) -> Result<bool> {
-        Ok(match self.resolve(address).await? {
-            Resolution::Resolved { accounts, .. } => {
-                accounts.iter().any(|resolved| resolved.account == account)
+        let separator = &self.inner.options.subaddress_separator;
+        self.read_briefly(|connection| {
+            let resolver = Resolver::new(connection, separator);
+            if resolver.is_name_of(account, address)? {
+                return Ok(true);
             }
-            Resolution::NotLocal | Resolution::Unknown | Resolution::Loop => false,
+            Ok(match resolver.resolve(address)? {
+                Resolution::Resolved { accounts, .. } => {
+                    accounts.iter().any(|resolved| resolved.account == account)
+                }
+                Resolution::NotLocal | Resolution::Unknown | Resolution::Loop => false,
+            })
         })
     }
 }
@@ -110,6 +118,19 @@ impl<'a> Resolver<'a> {
             accounts: Vec::new(),
             remotes: BTreeSet::new(),
             looped: false,
+        }
+    }
+
+    /// Whether it is an address of the account, or a sub-address of one that nobody else has.
+    fn is_name_of(&self, account: AccountId, address: &Address) -> Result<bool> {
+        if let Some(owner) = account_at(self.connection, address.as_str())? {
+            return Ok(owner == account);
+        }
+        match self.without_tag(address) {
+            Some(base) if self.targets(address)?.is_empty() => {
+                Ok(account_at(self.connection, base.as_str())? == Some(account))
+            }
+            _ => Ok(false),
         }
     }
 
