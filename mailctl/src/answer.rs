@@ -90,7 +90,7 @@ fn to_json<T: Serialize>(value: &T) -> Value {
 }
 
 /// Subjects and replies are made by strangers: no control character of theirs reaches the terminal, where it could do anything.
-fn harmless(text: &String) -> String {
+pub fn harmless(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
@@ -98,7 +98,7 @@ fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let headings = headings.map(str::to_owned);
     let rows: Vec<[String; N]> = rows
         .iter()
-        .map(|row| row.each_ref().map(harmless))
+        .map(|row| row.each_ref().map(|cell| harmless(cell)))
         .collect();
     let all = || std::iter::once(&headings).chain(&rows);
     let widths: [usize; N] = std::array::from_fn(|column| {

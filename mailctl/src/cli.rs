@@ -432,6 +432,9 @@ pub enum Dkim {
     Rotate {
         /// The domain.
         domain: String,
+        /// Do not ask, though the DNS does not serve the new keys.
+        #[arg(long)]
+        yes: bool,
     },
     /// Remove a key that does not sign.
     Remove {

@@ -80,7 +80,10 @@ impl From<store::Error> for Failure {
         use store::Error;
         let text = error.to_string();
         match error {
-            Error::NotFound(_) => Failure::new(Kind::NotFound, text),
+            Error::NotFound(what) => match place_of(what) {
+                Some(next) => Failure::new(Kind::NotFound, text).next(next),
+                None => Failure::new(Kind::NotFound, text),
+            },
             Error::Exists(_) | Error::HasChildren | Error::NotPermitted(_) | Error::Denied => {
                 Failure::new(Kind::Conflict, text)
             }
@@ -92,4 +95,19 @@ impl From<store::Error> for Failure {
             }
         }
     }
+}
+
+/// Where there is a list of what was not found.
+fn place_of(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "domain" => {
+            "`mailctl domain list` shows the domains that mail is received for, `mailctl domain add` adds one."
+        }
+        "account" => "`mailctl account list` shows the accounts there are.",
+        "alias" => "`mailctl alias list` shows the aliases there are.",
+        "app password" => "`mailctl app-password list ACCOUNT` shows those there are.",
+        "mailbox" => "`mailctl mailbox list ACCOUNT` shows those there are.",
+        "report" => "`mailctl report list` shows those there are.",
+        _ => return None,
+    })
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use serde_json::json;
-use store::Address;
+use store::{Address, Resolution};
 
 use crate::answer::Answer;
 use crate::cli::Alias;
@@ -46,15 +46,50 @@ async fn add(office: &Office, address: &str, targets: &[String]) -> Outcome<Answ
             return Err(Failure::failed("a catch-all has one target").next(next));
         }
     }
+    let warnings = warnings(office, address, &targets).await?;
     let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-    let text = format!("Mail for {address} goes to {}.", targets.join(", "));
-    Ok(Answer::done(
-        text,
-        json!(Shown {
-            address: address.to_owned(),
-            targets
-        }),
-    ))
+    let mut text = format!("Mail for {address} goes to {}.", targets.join(", "));
+    for warning in &warnings {
+        text += &format!("\nBut {warning}");
+    }
+    let facts = json!({ "address": address, "targets": targets, "warnings": warnings });
+    Ok(Answer::done(text, facts))
+}
+
+/// What may not have been meant, in sentences.
+async fn warnings(office: &Office, address: &str, targets: &[Address]) -> Outcome<Vec<String>> {
+    let mut warnings = Vec::new();
+    for target in targets {
+        match office.store.resolve(target).await? {
+            Resolution::Unknown => warnings.push(format!(
+                "there is no {target} here: mail for it is refused until there is."
+            )),
+            Resolution::Loop => warnings.push(format!(
+                "{target} leads back to where it came from: mail for it is refused."
+            )),
+            Resolution::NotLocal | Resolution::Resolved { .. } => {}
+        }
+    }
+    if address.starts_with('@') {
+        return Ok(warnings);
+    }
+    let address = parse_address(address)?;
+    let owner = match office.store.account(&address).await {
+        Err(store::Error::NotFound(_)) => return Ok(warnings),
+        found => found?.id,
+    };
+    let keeps_a_copy = match office.store.resolve(&address).await? {
+        Resolution::Resolved { accounts, .. } => {
+            accounts.iter().any(|account| account.account == owner)
+        }
+        _ => false,
+    };
+    if !keeps_a_copy {
+        warnings.push(format!(
+            "the account {address} gets no mail for this address any more. For a copy there: `mailctl alias add {address} {address}`."
+        ));
+    }
+    Ok(warnings)
 }
 
 /// The targets, each once.

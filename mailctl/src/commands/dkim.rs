@@ -10,7 +10,7 @@ use store::{KeyState, NewSigningKey, SigningAlgorithm, SigningKey};
 
 use super::confirm::confirm;
 use super::moment;
-use crate::answer::Answer;
+use crate::answer::{Answer, harmless};
 use crate::cli::Dkim;
 use crate::fail::{Failure, Kind, Outcome};
 use crate::office::Office;
@@ -49,7 +49,7 @@ pub async fn run(command: Dkim, office: &Office) -> Outcome<Answer> {
         Dkim::Create { domain } => create(office, &domain).await,
         Dkim::List { domain } => list(office, domain.as_deref()).await,
         Dkim::Show { domain, check } => show(office, &domain, check).await,
-        Dkim::Rotate { domain } => rotate(office, &domain).await,
+        Dkim::Rotate { domain, yes } => rotate(office, &domain, yes).await,
         Dkim::Remove {
             domain,
             selector,
@@ -73,8 +73,8 @@ async fn create(office: &Office, domain: &str) -> Outcome<Answer> {
 }
 
 /// With no keys waiting, new ones are made; with keys waiting, they take over.
-async fn rotate(office: &Office, domain: &str) -> Outcome<Answer> {
-    let keys = keys_of(office, domain).await?;
+async fn rotate(office: &Office, domain: &str, yes: bool) -> Outcome<Answer> {
+    let mut keys = keys_of(office, domain).await?;
     if keys.is_empty() {
         let next = "`mailctl dkim create` makes the first.";
         return Err(Failure::new(Kind::NotFound, "the domain has no keys").next(next));
@@ -84,6 +84,12 @@ async fn rotate(office: &Office, domain: &str) -> Outcome<Answer> {
         let text = "New keys are made; the old ones still sign. Publish these records, wait until `mailctl dkim show --check` \
                     finds them, and run `mailctl dkim rotate` again:";
         return Ok(told(text, &records));
+    }
+    keys.retain(|key| key.state == KeyState::Next);
+    if !yes && !are_served(office, &keys).await? {
+        let question = "The DNS does not serve the new keys (`mailctl dkim show --check` says what it does): mail signed with them \
+                        would be believed by nobody. Let them take over?";
+        confirm(question, false)?;
     }
     office.store.rotate_signing_keys(domain).await?;
     let retired = "The new keys sign from now on. Leave the records of the retired ones for a week, for mail on its way; then \
@@ -114,13 +120,26 @@ async fn show(office: &Office, domain: &str, check: bool) -> Outcome<Answer> {
     }
     let mut records = records(&keys)?;
     if check {
-        let dns =
-            Dns::open(&office.config.dns).map_err(|error| Failure::failed(error.to_string()))?;
-        for record in &mut records {
-            record.served = Some(served(&dns, record).await);
-        }
+        look_up(office, &mut records).await?;
     }
     Ok(told("", &records))
+}
+
+/// Fills in what the DNS serves.
+async fn look_up(office: &Office, records: &mut [Record]) -> Outcome<()> {
+    let dns = Dns::open(&office.config.dns).map_err(|error| Failure::failed(error.to_string()))?;
+    for record in records {
+        record.served = Some(served(&dns, record).await);
+    }
+    Ok(())
+}
+
+async fn are_served(office: &Office, keys: &[SigningKey]) -> Outcome<bool> {
+    let mut records = records(keys)?;
+    look_up(office, &mut records).await?;
+    Ok(records
+        .iter()
+        .all(|record| record.served.as_deref() == Some(RIGHT)))
 }
 
 async fn remove(office: &Office, domain: &str, selector: &str, yes: bool) -> Outcome<Answer> {
@@ -205,13 +224,16 @@ fn unusable(error: key::KeyUnusable) -> Failure {
     )
 }
 
+/// What [`served`] says of a record that is as it shall be.
+const RIGHT: &str = "right";
+
 /// One word, or what is there instead.
 async fn served(dns: &Dns, record: &Record) -> String {
     match dns.txt(&record.name).await {
         Ok(answer) if answer.records.is_empty() => "missing".to_owned(),
         Ok(answer) => match answer.records.as_slice() {
-            [text] if is_same(text, &record.record) => "right".to_owned(),
-            [text] => format!("wrong: {}", String::from_utf8_lossy(text)),
+            [text] if is_same(text, &record.record) => RIGHT.to_owned(),
+            [text] => format!("wrong: {}", harmless(&String::from_utf8_lossy(text))),
             several => format!("wrong: {} records, and there must be one", several.len()),
         },
         Err(error) => format!("unknown: {error}"),

@@ -106,8 +106,11 @@ async fn remove(office: &Office, account: &str, name: &str, yes: bool) -> Outcom
         yes,
     )?;
     office.store.delete_mailbox(account.id, &name).await?;
-    Ok(Answer::done(
-        format!("Mailbox {name:?} of {} is removed.", account.address),
-        json!({ "removed": name }),
-    ))
+    let removed = format!("Mailbox {name:?} of {} is removed.", account.address);
+    // RFC 3501 §6.3.4: a mailbox that has others beneath it stays as a name.
+    let text = match office.store.mailbox(account.id, &name).await {
+        Ok(_) => format!("{removed} Its name stays for the mailboxes beneath it."),
+        Err(_) => removed,
+    };
+    Ok(Answer::done(text, json!({ "removed": name })))
 }

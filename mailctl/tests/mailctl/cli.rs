@@ -358,6 +358,56 @@ fn removing_an_account_takes_its_mail_and_leaves_the_store_in_order() {
 }
 
 #[test]
+fn an_alias_that_may_not_be_meant_is_warned_of() {
+    let scratch = Scratch::with_alice();
+    let warnings = |targets: &[&str]| -> Vec<String> {
+        let made = scratch.json(&[&["alias", "add"], targets].concat());
+        serde_json::from_value(made["warnings"].clone()).expect("texts")
+    };
+    let alice = "alice@example.test";
+    assert!(warnings(&["team@example.test", alice, "x@elsewhere.test"]).is_empty());
+    let unknown = warnings(&["info@example.test", "nobody@example.test"]);
+    assert!(unknown[0].contains("no nobody@example.test here"));
+    warnings(&["b@example.test", "a@example.test"]);
+    let round = warnings(&["a@example.test", "b@example.test"]);
+    assert!(round[0].contains("leads back"), "{round:?}");
+    let diverted = warnings(&[alice, "x@elsewhere.test"]);
+    assert!(diverted[0].contains("gets no mail"), "{diverted:?}");
+    assert!(warnings(&[alice, alice]).is_empty(), "a copy is kept");
+}
+
+#[test]
+fn what_is_not_there_comes_with_the_place_to_look() {
+    let scratch = Scratch::with_alice();
+    let alice = "alice@example.test";
+    let table: &[(&[&str], &str)] = &[
+        (&["account", "add", "a@b.test", "--generate"], "domain add"),
+        (&["alias", "remove", "info@example.test"], "alias list"),
+        (&["app-password", "remove", alice, "x"], "app-password list"),
+        (&["message", "list", alice, "Nowhere"], "mailbox list"),
+        (&["report", "show", "1"], "report list"),
+        (&["queue", "show", "0000000000000"], "mailctl trace"),
+        (&["queue", "show", "what"], "queue list"),
+    ];
+    for (arguments, next) in table {
+        let run = scratch.run(arguments);
+        assert_eq!(run.code, 3, "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(next), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_mailbox_with_others_beneath_it_leaves_its_name() {
+    let scratch = Scratch::with_alice();
+    let alice = "alice@example.test";
+    scratch.json(&["mailbox", "create", alice, "A/B"]);
+    let run = scratch.run(&["mailbox", "remove", alice, "A", "--yes"]);
+    assert!(run.out.contains("name stays"), "{}", run.out);
+    let run = scratch.run(&["mailbox", "remove", alice, "A/B", "--yes"]);
+    assert!(!run.out.contains("name stays"), "{}", run.out);
+}
+
+#[test]
 fn keys_are_made_published_and_take_turns_without_being_shown() {
     let scratch = Scratch::with_domain();
     let made = scratch.json(&["dkim", "create", "example.test"]);
@@ -377,7 +427,11 @@ fn keys_are_made_published_and_take_turns_without_being_shown() {
             .collect()
     };
     assert_eq!(states(&scratch), ["signing", "signing", "next", "next"]);
-    assert_eq!(scratch.run(&["dkim", "rotate", "example.test"]).code, 0);
+    // Nobody serves these keys: it is asked whether they shall sign.
+    assert_eq!(scratch.run(&["dkim", "rotate", "example.test"]).code, 7);
+    assert_eq!(states(&scratch), ["signing", "signing", "next", "next"]);
+    let rotate = ["dkim", "rotate", "example.test", "--yes"];
+    assert_eq!(scratch.run(&rotate).code, 0);
     assert_eq!(
         states(&scratch),
         ["retired", "retired", "signing", "signing"]

@@ -67,8 +67,13 @@ async fn ask(server: SocketAddr) -> Option<bool> {
     }
 }
 
+/// A server of a closed network may say that there is no root at all; it would have to prove that as well.
 fn judge(answer: &Message) -> Option<bool> {
-    if answer.response_code != ResponseCode::NoError || answer.truncation {
+    let is_answer = matches!(
+        answer.response_code,
+        ResponseCode::NoError | ResponseCode::NXDomain
+    );
+    if !is_answer || answer.truncation {
         return None;
     }
     let mut records = answer.answers.iter().chain(&answer.authorities);
