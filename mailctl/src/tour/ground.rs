@@ -189,6 +189,11 @@ submission = ["{submission}"]
 submissions = ["{submissions}"]
 metrics = "off"
 
+# As much as anybody likes to try.
+[verify.rates]
+account_messages_per_hour = 0
+account_recipients_per_hour = 0
+
 [imapd]
 listen = ["{imap}"]
 listen_tls = ["{imaps}"]

@@ -11,38 +11,26 @@ use crate::verify::sender::Names;
 use crate::verify::{Peer, Verification};
 
 impl SmtpSession {
-    /// Whether the sender has not sent too much lately.
+    /// Whether the sender has not sent too much lately. An account counts wherever it logs in from: a webmail on this machine has the
+    /// passwords that are stolen, too. Without login this machine's own programs are not counted.
     pub(super) fn may_send(&self, unit: Unit) -> bool {
-        let (limits, address) = (
-            &self.connection.config.verify.rates,
-            self.connection.peer.address,
-        );
-        if address.to_canonical().is_loopback() {
-            return true;
-        }
-        let limit = |count, seconds| Limit { count, seconds };
-        match (&self.login, unit) {
-            (Some(identity), Unit::Message) => {
-                let limit = limit(limits.account_messages_per_hour, 3600);
-                self.shared
-                    .rates
-                    .take_of_account(identity.account, unit, limit)
-            }
-            (Some(identity), Unit::Recipient) => {
-                let limit = limit(limits.account_recipients_per_hour, 3600);
-                self.shared
-                    .rates
-                    .take_of_account(identity.account, unit, limit)
-            }
-            (None, Unit::Message) => {
-                let limit = limit(limits.address_messages_per_minute, 60);
-                self.shared.rates.take_of_address(address, unit, limit)
-            }
-            (None, Unit::Recipient) => {
-                let limit = limit(limits.address_recipients_per_minute, 60);
-                self.shared.rates.take_of_address(address, unit, limit)
-            }
-        }
+        let limits = &self.connection.config.verify.rates;
+        let rates = &self.shared.rates;
+        let Some(identity) = &self.login else {
+            let address = self.connection.peer.address;
+            let count = match unit {
+                Unit::Message => limits.address_messages_per_minute,
+                Unit::Recipient => limits.address_recipients_per_minute,
+            };
+            return address.to_canonical().is_loopback()
+                || rates.take_of_address(address, unit, Limit { count, seconds: 60 });
+        };
+        let count = match unit {
+            Unit::Message => limits.account_messages_per_hour,
+            Unit::Recipient => limits.account_recipients_per_hour,
+        };
+        let seconds = 3600;
+        rates.take_of_account(identity.account, unit, Limit { count, seconds })
     }
 
     /// Mail of the world is verified; that of our users and of machines that the DNS knows nothing of is not.

@@ -32,6 +32,9 @@ submission = ["127.0.0.1:{submission}"]
 submissions = []
 transactions_max = 1000000
 metrics = "off"
+[verify.rates]
+account_messages_per_hour = 0
+account_recipients_per_hour = 0
 [dns]
 servers = ["127.0.0.1:{nobody}"]
 [relay]
