@@ -147,37 +147,46 @@ pub enum Fault {
     NotBase64,
 }
 
+/// The keywords of all commands. What is not listed here is not known.
+pub const KEYWORDS: [&str; 15] = [
+    "AUTH", "CAPA", "DELE", "LIST", "NOOP", "PASS", "QUIT", "RETR", "RSET", "STAT", "STLS", "TOP",
+    "UIDL", "USER", "UTF8",
+];
+
 /// Reads one line, without its line end.
 pub fn parse_command(line: &[u8]) -> Result<Command, Fault> {
     let (keyword, rest) = match line.iter().position(|&octet| octet == b' ') {
         Some(space) => (&line[..space], Some(&line[space + 1..])),
         None => (line, None),
     };
-    let keyword = keyword.to_ascii_uppercase();
+    let keyword = KEYWORDS
+        .into_iter()
+        .find(|known| known.as_bytes().eq_ignore_ascii_case(keyword))
+        .ok_or(Fault::UnknownCommand)?;
     let mut arguments = Arguments::of(rest);
-    let command = match keyword.as_slice() {
-        b"AUTH" => parse_auth(&mut arguments)?,
-        b"CAPA" => Command::Capa,
-        b"DELE" => Command::Dele(arguments.number()?),
-        b"LIST" => Command::List(arguments.optional_number()?),
-        b"NOOP" => Command::Noop,
+    let command = match keyword {
+        "AUTH" => parse_auth(&mut arguments)?,
+        "CAPA" => Command::Capa,
+        "DELE" => Command::Dele(arguments.number()?),
+        "LIST" => Command::List(arguments.optional_number()?),
+        "NOOP" => Command::Noop,
         // The password is the rest of the line exactly as it stands, so it bypasses the splitting into arguments.
-        b"PASS" => {
+        "PASS" => {
             return parse_text(rest.ok_or(Fault::ArgumentMissing)?)
                 .map(|text| Command::Pass(Secret::new(text)));
         }
-        b"QUIT" => Command::Quit,
-        b"RETR" => Command::Retr(arguments.number()?),
-        b"RSET" => Command::Rset,
-        b"STAT" => Command::Stat,
-        b"STLS" => Command::Stls,
-        b"TOP" => Command::Top {
+        "QUIT" => Command::Quit,
+        "RETR" => Command::Retr(arguments.number()?),
+        "RSET" => Command::Rset,
+        "STAT" => Command::Stat,
+        "STLS" => Command::Stls,
+        "TOP" => Command::Top {
             number: arguments.number()?,
             lines: arguments.count()?,
         },
-        b"UIDL" => Command::Uidl(arguments.optional_number()?),
-        b"USER" => Command::User(parse_text(arguments.next().ok_or(Fault::ArgumentMissing)?)?),
-        b"UTF8" => Command::Utf8,
+        "UIDL" => Command::Uidl(arguments.optional_number()?),
+        "USER" => Command::User(parse_text(arguments.next().ok_or(Fault::ArgumentMissing)?)?),
+        "UTF8" => Command::Utf8,
         _ => return Err(Fault::UnknownCommand),
     };
     arguments.end()?;

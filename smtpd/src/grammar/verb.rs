@@ -25,33 +25,33 @@ pub enum Verb {
     Obsolete,
 }
 
-/// Every verb with the name it has on the wire.
-const NAMES: [(&str, Verb); 19] = [
-    ("EHLO", Verb::Ehlo),
-    ("HELO", Verb::Helo),
-    ("MAIL", Verb::Mail),
-    ("RCPT", Verb::Rcpt),
-    ("DATA", Verb::Data),
-    ("BDAT", Verb::Bdat),
-    ("RSET", Verb::Rset),
-    ("NOOP", Verb::Noop),
-    ("QUIT", Verb::Quit),
-    ("VRFY", Verb::Vrfy),
-    ("EXPN", Verb::Expn),
-    ("HELP", Verb::Help),
-    ("STARTTLS", Verb::StartTls),
-    ("AUTH", Verb::Auth),
-    ("SEND", Verb::Obsolete),
-    ("SOML", Verb::Obsolete),
-    ("SAML", Verb::Obsolete),
-    ("TURN", Verb::Obsolete),
-    ("ETRN", Verb::Obsolete),
-];
-
 impl Verb {
+    /// Every verb with the name it has on the wire.
+    pub const NAMES: [(&str, Verb); 19] = [
+        ("EHLO", Verb::Ehlo),
+        ("HELO", Verb::Helo),
+        ("MAIL", Verb::Mail),
+        ("RCPT", Verb::Rcpt),
+        ("DATA", Verb::Data),
+        ("BDAT", Verb::Bdat),
+        ("RSET", Verb::Rset),
+        ("NOOP", Verb::Noop),
+        ("QUIT", Verb::Quit),
+        ("VRFY", Verb::Vrfy),
+        ("EXPN", Verb::Expn),
+        ("HELP", Verb::Help),
+        ("STARTTLS", Verb::StartTls),
+        ("AUTH", Verb::Auth),
+        ("SEND", Verb::Obsolete),
+        ("SOML", Verb::Obsolete),
+        ("SAML", Verb::Obsolete),
+        ("TURN", Verb::Obsolete),
+        ("ETRN", Verb::Obsolete),
+    ];
+
     /// The verb of that name, in any case (RFC 5321 §2.4).
     pub fn parse(word: &str) -> Option<Verb> {
-        NAMES
+        Verb::NAMES
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(word))
             .map(|(_, verb)| *verb)
@@ -59,7 +59,7 @@ impl Verb {
 
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
-        NAMES
+        Verb::NAMES
             .iter()
             .find(|(_, verb)| *verb == self)
             .map_or("", |(name, _)| name)
