@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let encoding = match choice % 4 {
         0 => Encoding::Base64,
         1 => Encoding::QuotedPrintable,
-        2 => Encoding::Other(name.clone().into_owned()),
+        2 => Encoding::Other(name.clone().into_owned().into()),
         _ => Encoding::Binary,
     };
     let decoded = decode::transfer(&encoding, second);
