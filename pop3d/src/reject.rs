@@ -78,6 +78,35 @@ impl Class {
     }
 }
 
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal),* $(,)?) => {
+        /// A response code: what a program may know of a refusal (RFC 2449 §8, RFC 3206 §4).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($(#[$doc])* $code),* }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Code] = &[$(Code::$code),*];
+
+            /// As it is written, without brackets.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$code => $name),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The maildrop is locked.
+    InUse = "IN-USE",
+    /// The name and the password, or the account: the user has to do something.
+    Auth = "AUTH",
+    /// Our fault, and no use in trying again.
+    SysPerm = "SYS/PERM",
+    /// Our fault, which may pass.
+    SysTemp = "SYS/TEMP",
+}
+
 impl Reject {
     /// Whose fault it is.
     pub fn class(&self) -> Class {
@@ -110,14 +139,14 @@ impl Reject {
         matches!(self, Reject::NotRemoved(_) | Reject::TooManyFaults)
     }
 
-    /// The response code (RFC 2449 §8, RFC 3206 §4).
-    pub fn code(&self) -> Option<&'static str> {
+    /// The response code.
+    pub fn code(&self) -> Option<Code> {
         match self {
-            Reject::InUse => Some("IN-USE"),
-            Reject::Credentials | Reject::Revoked => Some("AUTH"),
-            Reject::Store(store::Error::Corrupt(_)) => Some("SYS/PERM"),
-            Reject::Throttled | Reject::Unavailable | Reject::Closing => Some("SYS/TEMP"),
-            Reject::Store(_) | Reject::NotRemoved(_) => Some("SYS/TEMP"),
+            Reject::InUse => Some(Code::InUse),
+            Reject::Credentials | Reject::Revoked => Some(Code::Auth),
+            Reject::Store(store::Error::Corrupt(_)) => Some(Code::SysPerm),
+            Reject::Throttled | Reject::Unavailable | Reject::Closing => Some(Code::SysTemp),
+            Reject::Store(_) | Reject::NotRemoved(_) => Some(Code::SysTemp),
             _ => None,
         }
     }

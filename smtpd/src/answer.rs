@@ -2,6 +2,8 @@
 //!
 //! No text repeats what the client sent. Texts name the command that they answer (RFC 2920 §3.2 (10)).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use daemon::session::Next;
@@ -56,36 +58,78 @@ pub enum Answer {
     LoggedIn,
 }
 
+/// Makes `Answer::code` of a table, and the list of codes.
+macro_rules! codes {
+    ($($answer:pat => $code:literal, $enhanced:expr;)*) => {
+        impl Answer {
+            /// The codes of all replies here, with the enhanced code where there is one.
+            pub const CODES: &[(u16, Option<(u16, u16)>)] = &[$(($code, $enhanced)),*];
+
+            fn code(&self) -> (u16, Option<(u16, u16)>) {
+                match self {
+                    $($answer => ($code, $enhanced),)*
+                }
+            }
+        }
+    };
+}
+
+// No enhanced code with the greeting, with the answers to EHLO and HELO, and with 3yz (RFC 2034 §3).
+codes! {
+    Answer::Greeting => 220, None;
+    Answer::Hello => 250, None;
+    Answer::Extensions(_) => 250, None;
+    Answer::SenderOk => 250, Some((1, 0));
+    Answer::RecipientOk => 250, Some((1, 5));
+    Answer::StartInput => 354, None;
+    Answer::ChunkComes | Answer::ChunkTaken { .. } => 250, Some((0, 0));
+    Answer::Accepted { .. } => 250, Some((0, 0));
+    Answer::Reset => 250, Some((0, 0));
+    Answer::Nothing => 250, Some((0, 0));
+    Answer::Help { .. } => 214, Some((0, 0));
+    Answer::CannotVerify => 252, Some((1, 5));
+    Answer::Goodbye => 221, Some((0, 0));
+    Answer::ReadyForTls => 220, Some((0, 0));
+    Answer::Challenge(_) => 334, None;
+    Answer::LoggedIn => 235, Some((7, 0));
+}
+
 impl Answer {
     /// The reply, if there is one to be made now.
     pub fn reply(&self, hostname: &str) -> Option<Reply> {
+        let text = self.text(hostname)?;
+        let reply = match self.code() {
+            (code, Some(enhanced)) => Reply::new(code, enhanced, text),
+            (code, None) => Reply::plain(code, text),
+        };
         Some(match self {
-            Answer::ChunkComes => return None,
-            Answer::Greeting => Reply::plain(220, format!("{hostname} ESMTP Pennyblack")),
-            Answer::Hello => Reply::plain(250, hostname.to_owned()),
             Answer::Extensions(keywords) => keywords
                 .iter()
-                .fold(Reply::plain(250, hostname.to_owned()), |reply, keyword| {
-                    reply.line(keyword.clone())
-                }),
-            Answer::SenderOk => Reply::new(250, (1, 0), "Sender ok"),
-            Answer::RecipientOk => Reply::new(250, (1, 5), "Recipient ok"),
-            Answer::StartInput => Reply::plain(354, "Start mail input, end with <CRLF>.<CRLF>"),
-            Answer::ChunkTaken { octets } => {
-                Reply::new(250, (0, 0), format!("{octets} octets taken"))
-            }
-            Answer::Accepted { id } => Reply::new(250, (0, 0), format!("Accepted as {id}")),
-            Answer::Reset => Reply::new(250, (0, 0), "Reset"),
-            Answer::Nothing => Reply::new(250, (0, 0), "Ok"),
-            Answer::Help { commands } => {
-                Reply::new(214, (0, 0), format!("Commands: {}", commands.join(" ")))
-                    .line("See RFC 5321; questions go to postmaster")
-            }
-            Answer::CannotVerify => Reply::new(252, (1, 5), "Cannot verify, try RCPT"),
-            Answer::Goodbye => Reply::new(221, (0, 0), format!("{hostname} closing connection")),
-            Answer::ReadyForTls => Reply::new(220, (0, 0), "Ready to start TLS"),
-            Answer::Challenge(octets) => Reply::plain(334, BASE64.encode(octets)),
-            Answer::LoggedIn => Reply::new(235, (7, 0), "Authentication successful"),
+                .fold(reply, |reply, keyword| reply.line(keyword.clone())),
+            Answer::Help { .. } => reply.line("See RFC 5321; questions go to postmaster"),
+            _ => reply,
+        })
+    }
+
+    /// The first line.
+    fn text(&self, hostname: &str) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Answer::ChunkComes => return None,
+            Answer::Greeting => format!("{hostname} ESMTP Pennyblack").into(),
+            Answer::Hello | Answer::Extensions(_) => hostname.to_owned().into(),
+            Answer::SenderOk => "Sender ok".into(),
+            Answer::RecipientOk => "Recipient ok".into(),
+            Answer::StartInput => "Start mail input, end with <CRLF>.<CRLF>".into(),
+            Answer::ChunkTaken { octets } => format!("{octets} octets taken").into(),
+            Answer::Accepted { id } => format!("Accepted as {id}").into(),
+            Answer::Reset => "Reset".into(),
+            Answer::Nothing => "Ok".into(),
+            Answer::Help { commands } => format!("Commands: {}", commands.join(" ")).into(),
+            Answer::CannotVerify => "Cannot verify, try RCPT".into(),
+            Answer::Goodbye => format!("{hostname} closing connection").into(),
+            Answer::ReadyForTls => "Ready to start TLS".into(),
+            Answer::Challenge(octets) => BASE64.encode(octets).into(),
+            Answer::LoggedIn => "Authentication successful".into(),
         })
     }
 

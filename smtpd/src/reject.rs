@@ -179,22 +179,6 @@ struct Facts {
     text: &'static str,
 }
 
-fn facts(
-    fault: Fault,
-    word: &'static str,
-    code: u16,
-    enhanced: (u16, u16),
-    text: &'static str,
-) -> Facts {
-    Facts {
-        fault,
-        word,
-        code,
-        enhanced,
-        text,
-    }
-}
-
 impl Reject {
     /// What a client is told of an error of the store; the error itself is for the log alone.
     pub fn store(doing: &'static str, error: &store::Error) -> Reject {
@@ -226,333 +210,110 @@ impl Reject {
         Reply::new(code, enhanced, text)
     }
 
+    fn code(&self) -> u16 {
+        match self {
+            Reject::Filter(refusal) => refusal.code(),
+            reason => reason.facts().code,
+        }
+    }
+
     /// Whether it counts against the client. What may succeed later does not: a client that names more recipients than we take
     /// at once, all in one write, has done nothing wrong (RFC 5321 §4.5.3.1.10).
     pub fn is_mistake(&self) -> bool {
-        self.facts().code >= 500
+        self.code() >= 500
     }
 
     /// Whether the session ends with it.
     pub fn is_final(&self) -> bool {
-        self.facts().code == 421 || matches!(self, Reject::Overrun)
-    }
-
-    fn facts(&self) -> Facts {
-        use Fault::{Client, Connection, Policy, Server};
-        match self {
-            Reject::Syntax(error) => syntax_facts(*error),
-            Reject::Sequence(sequence) => {
-                facts(Client, "sequence", 503, (5, 1), sequence_text(*sequence))
-            }
-            Reject::LineTooLong => facts(Client, "line-too-long", 500, (5, 2), "Line too long"),
-            Reject::LineEnding => facts(
-                Client,
-                "line-ending",
-                500,
-                (5, 2),
-                "Lines must end with CR LF",
-            ),
-            Reject::Expn => facts(Policy, "expn", 502, (5, 1), "EXPN is not available here"),
-            Reject::TlsUnavailable => facts(
-                Client,
-                "tls-unavailable",
-                502,
-                (5, 1),
-                "STARTTLS is not available here",
-            ),
-            Reject::AuthUnavailable => facts(
-                Client,
-                "auth-unavailable",
-                502,
-                (5, 1),
-                "AUTH is not available here",
-            ),
-            Reject::TlsRequired => facts(
-                Policy,
-                "tls-required",
-                538,
-                (7, 11),
-                "Encryption required: STARTTLS first",
-            ),
-            Reject::MechanismUnknown => {
-                facts(Client, "mechanism", 504, (5, 4), "Mechanism not available")
-            }
-            Reject::AuthCancelled => facts(
-                Client,
-                "auth-cancelled",
-                501,
-                (7, 0),
-                "Authentication cancelled",
-            ),
-            Reject::AuthMalformed => facts(
-                Client,
-                "auth-malformed",
-                501,
-                (5, 2),
-                "Malformed authentication response",
-            ),
-            Reject::AuthLineTooLong => facts(
-                Client,
-                "auth-line-too-long",
-                500,
-                (5, 6),
-                "Authentication line too long",
-            ),
-            Reject::AuthFailed => {
-                facts(Policy, "auth-failed", 535, (7, 8), "Authentication failed")
-            }
-            Reject::AuthTemporary => facts(
-                Server,
-                "auth-temporary",
-                454,
-                (7, 0),
-                "Cannot authenticate now, try again later",
-            ),
-            Reject::LoginRequired => facts(
-                Policy,
-                "login-required",
-                530,
-                (7, 0),
-                "Authentication required",
-            ),
-            Reject::SenderNotOwned => facts(
-                Policy,
-                "sender-not-owned",
-                550,
-                (7, 1),
-                "Sender is not an address of your account",
-            ),
-            Reject::MailboxUnknown => facts(
-                Policy,
-                "mailbox-unknown",
-                550,
-                (1, 1),
-                "No such mailbox here",
-            ),
-            Reject::RelayDenied => facts(Policy, "relay-denied", 550, (7, 1), "Relaying denied"),
-            Reject::OverQuota => facts(Policy, "over-quota", 452, (2, 2), "Mailbox is full"),
-            Reject::AliasLoop => {
-                facts(Server, "alias-loop", 550, (4, 6), "Address leads to itself")
-            }
-            Reject::TooManyRecipients => facts(
-                Policy,
-                "too-many-recipients",
-                452,
-                (5, 3),
-                "Too many recipients",
-            ),
-            Reject::NoRecipients => {
-                facts(Client, "no-recipients", 554, (5, 1), "No valid recipients")
-            }
-            Reject::MessageTooBig => {
-                facts(Policy, "message-too-big", 552, (3, 4), "Message too big")
-            }
-            Reject::HeaderTooBig => facts(
-                Policy,
-                "header-too-big",
-                552,
-                (3, 4),
-                "Message header too big",
-            ),
-            Reject::BareNewline => facts(
-                Client,
-                "bare-newline",
-                554,
-                (6, 0),
-                "Bare CR or LF in message; lines must end with CR LF",
-            ),
-            Reject::HeaderOctets => facts(
-                Client,
-                "header-octets",
-                554,
-                (6, 0),
-                "NUL, bare CR or bare LF in message header",
-            ),
-            Reject::FromField => facts(
-                Policy,
-                "from-field",
-                550,
-                (7, 1),
-                "Message must have one From field, of one domain",
-            ),
-            Reject::Listed => facts(
-                Policy,
-                "listed",
-                550,
-                (7, 1),
-                "Not accepted, your address is on a blocklist",
-            ),
-            Reject::Greylisted => facts(
-                Policy,
-                "greylisted",
-                451,
-                (7, 1),
-                "Not known here yet, try again in some minutes",
-            ),
-            Reject::RateExceeded => facts(
-                Policy,
-                "rate",
-                451,
-                (7, 1),
-                "Too much mail in a short time, try again later",
-            ),
-            Reject::DmarcPolicy => facts(
-                Policy,
-                "dmarc",
-                550,
-                (7, 1),
-                "Not accepted, by the DMARC policy of the author's domain",
-            ),
-            Reject::MailLoop => facts(
-                Policy,
-                "mail-loop",
-                554,
-                (4, 6),
-                "Message is going in a circle",
-            ),
-            Reject::Filter(refusal) => facts(Policy, "filter", refusal.code(), (7, 0), "Refused"),
-            Reject::FilterUnavailable => facts(
-                Server,
-                "filter-unavailable",
-                451,
-                (3, 0),
-                "Temporary failure, try again later",
-            ),
-            Reject::FilterMissing => facts(
-                Server,
-                "filter-missing",
-                554,
-                (3, 0),
-                "Message cannot be checked",
-            ),
-            Reject::StoreUnavailable => facts(
-                Server,
-                "store-unavailable",
-                451,
-                (3, 0),
-                "Temporary failure, try again later",
-            ),
-            Reject::TooManyErrors => facts(
-                Client,
-                "too-many-errors",
-                421,
-                (7, 0),
-                "Too many errors, closing",
-            ),
-            Reject::TooManyCommands => facts(
-                Client,
-                "too-many-commands",
-                421,
-                (7, 0),
-                "Too much for one session, closing",
-            ),
-            Reject::OutOfStep => facts(
-                Client,
-                "out-of-step",
-                421,
-                (5, 4),
-                "Unreadable chunk size, closing",
-            ),
-            Reject::Overrun => facts(
-                Client,
-                "overrun",
-                552,
-                (3, 4),
-                "Message far too big, closing",
-            ),
-            Reject::Endless => facts(
-                Connection,
-                "endless",
-                421,
-                (5, 2),
-                "Line without end, closing",
-            ),
-            Reject::Timeout => facts(Connection, "timeout", 421, (4, 2), "Too slow, closing"),
-            Reject::Shutdown => facts(
-                Connection,
-                "shutdown",
-                421,
-                (3, 2),
-                "Service is stopping, closing",
-            ),
-            Reject::Busy => facts(
-                Connection,
-                "busy",
-                421,
-                (3, 2),
-                "Too many connections, try again later",
-            ),
-            Reject::Revoked => facts(
-                Connection,
-                "revoked",
-                421,
-                (7, 0),
-                "Your account or password has changed, closing",
-            ),
-        }
+        self.code() == 421 || matches!(self, Reject::Overrun)
     }
 }
 
-fn syntax_facts(error: SyntaxError) -> Facts {
-    use Fault::Client;
-    match error {
-        SyntaxError::UnknownVerb => {
-            facts(Client, "unknown-command", 500, (5, 1), "Unknown command")
+/// Makes `Reject::facts` of the table of reasons, and the list of codes.
+macro_rules! reasons {
+    ($($reason:pat => $fault:ident, $word:literal, $code:literal, $enhanced:expr, $text:literal;)*) => {
+        impl Reject {
+            /// The codes and enhanced codes of all replies here; those of filters in words of their own come on top.
+            pub const CODES: &[(u16, (u16, u16))] = &[$(($code, $enhanced)),*];
+
+            fn facts(&self) -> Facts {
+                match self {
+                    $($reason => Facts {
+                        fault: Fault::$fault,
+                        word: $word,
+                        code: $code,
+                        enhanced: $enhanced,
+                        text: $text,
+                    },)*
+                }
+            }
         }
-        SyntaxError::NotImplemented => facts(
-            Client,
-            "not-implemented",
-            502,
-            (5, 1),
-            "Command not implemented",
-        ),
-        SyntaxError::Octets => facts(
-            Client,
-            "octets",
-            500,
-            (5, 2),
-            "Control characters or invalid UTF-8 in command",
-        ),
-        SyntaxError::Argument(_) => facts(Client, "argument", 501, (5, 4), "Bad argument"),
-        SyntaxError::ChunkSize => facts(Client, "argument", 501, (5, 4), "Bad chunk size"),
-        SyntaxError::Path(PathKind::Reverse) => {
-            facts(Client, "path", 501, (1, 7), "Malformed sender address")
-        }
-        SyntaxError::Path(PathKind::Forward) => {
-            facts(Client, "path", 501, (1, 3), "Malformed recipient address")
-        }
-        // RFC 6531 §3.5 gives the two cases different codes.
-        SyntaxError::NeedsUtf8(PathKind::Reverse) => facts(
-            Client,
-            "needs-utf8",
-            550,
-            (6, 7),
-            "Sender address needs SMTPUTF8",
-        ),
-        SyntaxError::NeedsUtf8(PathKind::Forward) => facts(
-            Client,
-            "needs-utf8",
-            553,
-            (6, 7),
-            "Recipient address needs SMTPUTF8",
-        ),
-        SyntaxError::ParameterUnknown => {
-            facts(Client, "parameter", 555, (5, 4), "Unknown parameter")
-        }
-        SyntaxError::ParameterInvalid => facts(Client, "parameter", 501, (5, 4), "Bad parameter"),
-        SyntaxError::Base64 => facts(Client, "base64", 501, (5, 2), "Not base64"),
-    }
+    };
 }
 
-fn sequence_text(sequence: Sequence) -> &'static str {
-    match sequence {
-        Sequence::HelloFirst => "EHLO or HELO first",
-        Sequence::MailFirst => "MAIL first",
-        Sequence::RcptFirst => "RCPT first",
-        Sequence::TransactionOpen => "A transaction is open already",
-        Sequence::ChunksOpen => "BDAT has begun, go on with BDAT or RSET",
-        Sequence::BinaryNeedsChunks => "BINARYMIME needs BDAT",
-        Sequence::TlsAlready => "TLS is on already",
-        Sequence::LoginAlready => "Authenticated already",
-    }
+reasons! {
+    Reject::Syntax(SyntaxError::UnknownVerb) => Client, "unknown-command", 500, (5, 1), "Unknown command";
+    Reject::Syntax(SyntaxError::NotImplemented) => Client, "not-implemented", 502, (5, 1), "Command not implemented";
+    Reject::Syntax(SyntaxError::Octets) => Client, "octets", 500, (5, 2), "Control characters or invalid UTF-8 in command";
+    Reject::Syntax(SyntaxError::Argument(_)) => Client, "argument", 501, (5, 4), "Bad argument";
+    Reject::Syntax(SyntaxError::ChunkSize) => Client, "argument", 501, (5, 4), "Bad chunk size";
+    Reject::Syntax(SyntaxError::Path(PathKind::Reverse)) => Client, "path", 501, (1, 7), "Malformed sender address";
+    Reject::Syntax(SyntaxError::Path(PathKind::Forward)) => Client, "path", 501, (1, 3), "Malformed recipient address";
+    // RFC 6531 §3.5 gives the two cases different codes.
+    Reject::Syntax(SyntaxError::NeedsUtf8(PathKind::Reverse)) => Client, "needs-utf8", 550, (6, 7), "Sender address needs SMTPUTF8";
+    Reject::Syntax(SyntaxError::NeedsUtf8(PathKind::Forward)) => Client, "needs-utf8", 553, (6, 7), "Recipient address needs SMTPUTF8";
+    Reject::Syntax(SyntaxError::ParameterUnknown) => Client, "parameter", 555, (5, 4), "Unknown parameter";
+    Reject::Syntax(SyntaxError::ParameterInvalid) => Client, "parameter", 501, (5, 4), "Bad parameter";
+    Reject::Syntax(SyntaxError::Base64) => Client, "base64", 501, (5, 2), "Not base64";
+    Reject::Sequence(Sequence::HelloFirst) => Client, "sequence", 503, (5, 1), "EHLO or HELO first";
+    Reject::Sequence(Sequence::MailFirst) => Client, "sequence", 503, (5, 1), "MAIL first";
+    Reject::Sequence(Sequence::RcptFirst) => Client, "sequence", 503, (5, 1), "RCPT first";
+    Reject::Sequence(Sequence::TransactionOpen) => Client, "sequence", 503, (5, 1), "A transaction is open already";
+    Reject::Sequence(Sequence::ChunksOpen) => Client, "sequence", 503, (5, 1), "BDAT has begun, go on with BDAT or RSET";
+    Reject::Sequence(Sequence::BinaryNeedsChunks) => Client, "sequence", 503, (5, 1), "BINARYMIME needs BDAT";
+    Reject::Sequence(Sequence::TlsAlready) => Client, "sequence", 503, (5, 1), "TLS is on already";
+    Reject::Sequence(Sequence::LoginAlready) => Client, "sequence", 503, (5, 1), "Authenticated already";
+    Reject::LineTooLong => Client, "line-too-long", 500, (5, 2), "Line too long";
+    Reject::LineEnding => Client, "line-ending", 500, (5, 2), "Lines must end with CR LF";
+    Reject::Expn => Policy, "expn", 502, (5, 1), "EXPN is not available here";
+    Reject::TlsUnavailable => Client, "tls-unavailable", 502, (5, 1), "STARTTLS is not available here";
+    Reject::AuthUnavailable => Client, "auth-unavailable", 502, (5, 1), "AUTH is not available here";
+    Reject::TlsRequired => Policy, "tls-required", 538, (7, 11), "Encryption required: STARTTLS first";
+    Reject::MechanismUnknown => Client, "mechanism", 504, (5, 4), "Mechanism not available";
+    Reject::AuthCancelled => Client, "auth-cancelled", 501, (7, 0), "Authentication cancelled";
+    Reject::AuthMalformed => Client, "auth-malformed", 501, (5, 2), "Malformed authentication response";
+    Reject::AuthLineTooLong => Client, "auth-line-too-long", 500, (5, 6), "Authentication line too long";
+    Reject::AuthFailed => Policy, "auth-failed", 535, (7, 8), "Authentication failed";
+    Reject::AuthTemporary => Server, "auth-temporary", 454, (7, 0), "Cannot authenticate now, try again later";
+    Reject::LoginRequired => Policy, "login-required", 530, (7, 0), "Authentication required";
+    Reject::SenderNotOwned => Policy, "sender-not-owned", 550, (7, 1), "Sender is not an address of your account";
+    Reject::MailboxUnknown => Policy, "mailbox-unknown", 550, (1, 1), "No such mailbox here";
+    Reject::RelayDenied => Policy, "relay-denied", 550, (7, 1), "Relaying denied";
+    Reject::OverQuota => Policy, "over-quota", 452, (2, 2), "Mailbox is full";
+    Reject::AliasLoop => Server, "alias-loop", 550, (4, 6), "Address leads to itself";
+    Reject::TooManyRecipients => Policy, "too-many-recipients", 452, (5, 3), "Too many recipients";
+    Reject::NoRecipients => Client, "no-recipients", 554, (5, 1), "No valid recipients";
+    Reject::MessageTooBig => Policy, "message-too-big", 552, (3, 4), "Message too big";
+    Reject::HeaderTooBig => Policy, "header-too-big", 552, (3, 4), "Message header too big";
+    Reject::BareNewline => Client, "bare-newline", 554, (6, 0), "Bare CR or LF in message; lines must end with CR LF";
+    Reject::HeaderOctets => Client, "header-octets", 554, (6, 0), "NUL, bare CR or bare LF in message header";
+    Reject::FromField => Policy, "from-field", 550, (7, 1), "Message must have one From field, of one domain";
+    Reject::Listed => Policy, "listed", 550, (7, 1), "Not accepted, your address is on a blocklist";
+    Reject::Greylisted => Policy, "greylisted", 451, (7, 1), "Not known here yet, try again in some minutes";
+    Reject::RateExceeded => Policy, "rate", 451, (7, 1), "Too much mail in a short time, try again later";
+    Reject::DmarcPolicy => Policy, "dmarc", 550, (7, 1), "Not accepted, by the DMARC policy of the author's domain";
+    Reject::MailLoop => Policy, "mail-loop", 554, (4, 6), "Message is going in a circle";
+    Reject::Filter(_) => Policy, "filter", 550, (7, 1), "Refused";
+    Reject::FilterUnavailable => Server, "filter-unavailable", 451, (3, 0), "Temporary failure, try again later";
+    Reject::FilterMissing => Server, "filter-missing", 554, (3, 0), "Message cannot be checked";
+    Reject::StoreUnavailable => Server, "store-unavailable", 451, (3, 0), "Temporary failure, try again later";
+    Reject::TooManyErrors => Client, "too-many-errors", 421, (7, 0), "Too many errors, closing";
+    Reject::TooManyCommands => Client, "too-many-commands", 421, (7, 0), "Too much for one session, closing";
+    Reject::OutOfStep => Client, "out-of-step", 421, (5, 4), "Unreadable chunk size, closing";
+    Reject::Overrun => Client, "overrun", 552, (3, 4), "Message far too big, closing";
+    Reject::Endless => Connection, "endless", 421, (5, 2), "Line without end, closing";
+    Reject::Timeout => Connection, "timeout", 421, (4, 2), "Too slow, closing";
+    Reject::Shutdown => Connection, "shutdown", 421, (3, 2), "Service is stopping, closing";
+    Reject::Busy => Connection, "busy", 421, (3, 2), "Too many connections, try again later";
+    Reject::Revoked => Connection, "revoked", 421, (7, 0), "Your account or password has changed, closing";
 }

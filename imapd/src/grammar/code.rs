@@ -121,6 +121,68 @@ pub enum Code {
     UseAttribute,
 }
 
+/// Makes the names of a table, and the list of them.
+macro_rules! names {
+    ($($code:ident = $name:literal,)*) => {
+        impl Code {
+            /// The names of all codes.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// The name, without what may follow it.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$code { .. } => $name),* }
+            }
+        }
+    };
+}
+
+names! {
+    AlreadyExists = "ALREADYEXISTS",
+    AppendUid = "APPENDUID",
+    BadEvent = "BADEVENT",
+    NotificationOverflow = "NOTIFICATIONOVERFLOW",
+    AuthenticationFailed = "AUTHENTICATIONFAILED",
+    AuthorizationFailed = "AUTHORIZATIONFAILED",
+    BadCharset = "BADCHARSET",
+    BadUrl = "BADURL",
+    Cannot = "CANNOT",
+    Capability = "CAPABILITY",
+    ClientBug = "CLIENTBUG",
+    Closed = "CLOSED",
+    CompressionActive = "COMPRESSIONACTIVE",
+    ContactAdmin = "CONTACTADMIN",
+    CopyUid = "COPYUID",
+    ExpungeIssued = "EXPUNGEISSUED",
+    HasChildren = "HASCHILDREN",
+    HighestModSeq = "HIGHESTMODSEQ",
+    InProgress = "INPROGRESS",
+    Limit = "LIMIT",
+    MailboxId = "MAILBOXID",
+    MetadataLongEntries = "METADATA LONGENTRIES",
+    MetadataMaxSize = "METADATA MAXSIZE",
+    MetadataTooMany = "METADATA TOOMANY",
+    Modified = "MODIFIED",
+    NonExistent = "NONEXISTENT",
+    NoPermission = "NOPERM",
+    UidRequired = "UIDREQUIRED",
+    NotSaved = "NOTSAVED",
+    NoUpdate = "NOUPDATE",
+    OverQuota = "OVERQUOTA",
+    PermanentFlags = "PERMANENTFLAGS",
+    PrivacyRequired = "PRIVACYREQUIRED",
+    ReadOnly = "READ-ONLY",
+    ReadWrite = "READ-WRITE",
+    ServerBug = "SERVERBUG",
+    TooBig = "TOOBIG",
+    TryCreate = "TRYCREATE",
+    UidNext = "UIDNEXT",
+    UidValidity = "UIDVALIDITY",
+    Unavailable = "UNAVAILABLE",
+    UnknownCte = "UNKNOWN-CTE",
+    Unseen = "UNSEEN",
+    UseAttribute = "USEATTR",
+}
+
 impl Code {
     /// Writes the code with its brackets.
     pub fn encode(&self, into: &mut Vec<u8>) {
@@ -130,39 +192,24 @@ impl Code {
     }
 
     fn encode_inside(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.name().as_bytes());
         let mut words = |parts: &[&str]| into.extend_from_slice(parts.concat().as_bytes());
         match self {
-            Self::AlreadyExists => words(&["ALREADYEXISTS"]),
-            Self::AuthenticationFailed => words(&["AUTHENTICATIONFAILED"]),
-            Self::AuthorizationFailed => words(&["AUTHORIZATIONFAILED"]),
-            Self::BadEvent(events) => words(&["BADEVENT (", &events.join(" "), ")"]),
-            Self::NotificationOverflow => words(&["NOTIFICATIONOVERFLOW"]),
-            Self::BadCharset => words(&["BADCHARSET (US-ASCII UTF-8)"]),
+            Self::BadEvent(events) => words(&[" (", &events.join(" "), ")"]),
+            Self::BadCharset => words(&[" (US-ASCII UTF-8)"]),
             Self::BadUrl(url) => {
-                into.extend_from_slice(b"BADURL ");
+                into.push(b' ');
                 encode_url(url, into);
             }
-            Self::Cannot => words(&["CANNOT"]),
-            Self::Capability(list) => words(&["CAPABILITY ", list]),
-            Self::ClientBug => words(&["CLIENTBUG"]),
-            Self::Closed => words(&["CLOSED"]),
-            Self::CompressionActive => words(&["COMPRESSIONACTIVE"]),
-            Self::ContactAdmin => words(&["CONTACTADMIN"]),
-            Self::ExpungeIssued => words(&["EXPUNGEISSUED"]),
-            Self::HasChildren => words(&["HASCHILDREN"]),
-            Self::HighestModSeq(modseq) => words(&["HIGHESTMODSEQ ", &modseq.to_string()]),
-            Self::Limit => words(&["LIMIT"]),
-            Self::MailboxId(id) => words(&["MAILBOXID (", &mailbox_id(*id), ")"]),
-            Self::MetadataLongEntries(octets) => {
-                words(&["METADATA LONGENTRIES ", &octets.to_string()]);
+            Self::Capability(list) => words(&[" ", list]),
+            Self::HighestModSeq(number)
+            | Self::MetadataLongEntries(number)
+            | Self::MetadataMaxSize(number) => words(&[" ", &number.to_string()]),
+            Self::UidNext(number) | Self::UidValidity(number) | Self::Unseen(number) => {
+                words(&[" ", &number.to_string()]);
             }
-            Self::MetadataMaxSize(octets) => words(&["METADATA MAXSIZE ", &octets.to_string()]),
-            Self::MetadataTooMany => words(&["METADATA TOOMANY"]),
-            Self::NonExistent => words(&["NONEXISTENT"]),
-            Self::NoPermission => words(&["NOPERM"]),
-            Self::UidRequired => words(&["UIDREQUIRED"]),
-            Self::NotSaved => words(&["NOTSAVED"]),
-            Self::NoUpdate(tag) => words(&["NOUPDATE \"", tag, "\""]),
+            Self::MailboxId(id) => words(&[" (", &mailbox_id(*id), ")"]),
+            Self::NoUpdate(tag) => words(&[" \"", tag, "\""]),
             Self::InProgress { tag, done } => {
                 let (done, all) = match done {
                     Some((done, all)) => (done.to_string(), all.to_string()),
@@ -173,23 +220,10 @@ impl Code {
                     true => "NIL".to_owned(),
                     false => format!("\"{tag}\""),
                 };
-                words(&["INPROGRESS (", &tag, " ", &done, " ", &all, ")"]);
+                words(&[" (", &tag, " ", &done, " ", &all, ")"]);
             }
-            Self::OverQuota => words(&["OVERQUOTA"]),
-            Self::PrivacyRequired => words(&["PRIVACYREQUIRED"]),
-            Self::ReadOnly => words(&["READ-ONLY"]),
-            Self::ReadWrite => words(&["READ-WRITE"]),
-            Self::ServerBug => words(&["SERVERBUG"]),
-            Self::TooBig => words(&["TOOBIG"]),
-            Self::TryCreate => words(&["TRYCREATE"]),
-            Self::UidNext(uid) => words(&["UIDNEXT ", &uid.to_string()]),
-            Self::UidValidity(validity) => words(&["UIDVALIDITY ", &validity.to_string()]),
-            Self::Unavailable => words(&["UNAVAILABLE"]),
-            Self::UnknownCte => words(&["UNKNOWN-CTE"]),
-            Self::Unseen(number) => words(&["UNSEEN ", &number.to_string()]),
-            Self::UseAttribute => words(&["USEATTR"]),
             Self::AppendUid { uid_validity, uids } => {
-                words(&["APPENDUID ", &uid_validity.to_string(), " "]);
+                words(&[" ", &uid_validity.to_string(), " "]);
                 uids.encode(into);
             }
             Self::CopyUid {
@@ -197,13 +231,13 @@ impl Code {
                 from,
                 to,
             } => {
-                words(&["COPYUID ", &uid_validity.to_string(), " "]);
+                words(&[" ", &uid_validity.to_string(), " "]);
                 from.encode(into);
                 into.push(b' ');
                 to.encode(into);
             }
             Self::Modified(numbers) => {
-                words(&["MODIFIED "]);
+                into.push(b' ');
                 numbers.encode(into);
             }
             Self::PermanentFlags {
@@ -211,10 +245,11 @@ impl Code {
                 keywords,
                 extensible,
             } => {
-                into.extend_from_slice(b"PERMANENTFLAGS ");
+                into.push(b' ');
                 let keywords = keywords.iter().map(String::as_str);
                 encode_flags(system, keywords.chain(extensible.then_some("\\*")), into);
             }
+            _ => {}
         }
     }
 }

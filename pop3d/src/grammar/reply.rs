@@ -142,9 +142,9 @@ impl Encode for Reply<'_> {
             Reply::GoodbyeLeaving(left) => write!(into, "+OK Goodbye, {left} messages left"),
             Reply::Rejected { reject, session } => match reject.code() {
                 Some(code) if reject.is_fault_of_server() => {
-                    write!(into, "-ERR [{code}] {} ({session})", reject.text())
+                    write!(into, "-ERR [{}] {} ({session})", code.name(), reject.text())
                 }
-                Some(code) => write!(into, "-ERR [{code}] {}", reject.text()),
+                Some(code) => write!(into, "-ERR [{}] {}", code.name(), reject.text()),
                 None => write!(into, "-ERR {}", reject.text()),
             },
         };
