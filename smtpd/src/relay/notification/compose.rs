@@ -42,14 +42,19 @@ pub(super) fn compose(notice: &Notice, hostname: &str, id: &str, now: i64) -> Ve
             .header("In-Reply-To", Raw::new(original.clone()))
             .header("References", Raw::new(original));
     }
-    if notice.action == Action::Failed {
+    if notice.action == Action::Failed
+        && let Some(failed) = failed_recipients(notice)
+    {
         // What the senders of lists look at first.
-        message = message.header("X-Failed-Recipients", failed_recipients(notice));
+        message = message.header("X-Failed-Recipients", failed);
     }
     let mut octets = Vec::new();
-    message
-        .body(MimePart::new(report, BodyPart::Multipart(parts)))
-        .serialize(&mut octets);
+    let mut whole = MimePart::new(report, BodyPart::Multipart(parts));
+    if utf8 || !notice.returned.octets.is_ascii() {
+        // RFC 2045 §6.4: what has such a part within says so itself.
+        whole = whole.transfer_encoding("8bit");
+    }
+    message.body(whole).serialize(&mut octets);
     octets
 }
 
@@ -94,7 +99,8 @@ fn reference(returned: &Returned) -> Option<String> {
     is_id.then(|| id.to_owned())
 }
 
-fn failed_recipients(notice: &Notice) -> HeaderType<'static> {
+/// The first of those that can stand in a field.
+fn failed_recipients(notice: &Notice) -> Option<HeaderType<'static>> {
     let recipients: Vec<&str> = notice
         .affected
         .iter()
@@ -102,5 +108,35 @@ fn failed_recipients(notice: &Notice) -> HeaderType<'static> {
         .filter(|recipient| recipient.is_ascii())
         .take(10)
         .collect();
-    Raw::new(recipients.join(",\r\n\t")).into()
+    (!recipients.is_empty()).then(|| Raw::new(recipients.join(",\r\n\t")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::tests::notice;
+    use super::*;
+
+    fn header(notice: &Notice) -> String {
+        let message = String::from_utf8(compose(notice, "mail.example.test", "1", 0)).unwrap();
+        let (header, _) = message.split_once("\r\n\r\n").unwrap();
+        header.to_owned()
+    }
+
+    #[test]
+    fn the_header_names_recipients_only_where_it_can() {
+        let plain = header(&notice(false, "bob@one.test"));
+        assert!(plain.contains("\r\nX-Failed-Recipients: bob@one.test\r\n"));
+        assert!(!plain.contains("Content-Transfer-Encoding"), "{plain}");
+        let utf8 = header(&notice(true, "jürgen@one.test"));
+        assert!(!utf8.contains("X-Failed-Recipients"), "{utf8}");
+    }
+
+    #[test]
+    fn the_whole_is_8bit_where_a_part_is() {
+        let encoding = "\r\nContent-Transfer-Encoding: 8bit";
+        assert!(header(&notice(true, "jürgen@one.test")).contains(encoding));
+        let mut returned = notice(false, "bob@one.test");
+        returned.returned.octets = "Subject: x\r\n\r\nü".into();
+        assert!(header(&returned).contains(encoding));
+    }
 }

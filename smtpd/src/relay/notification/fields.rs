@@ -94,13 +94,13 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::notice::{About, Action};
     use super::super::returned::Returned;
     use super::*;
     use crate::relay::client::Status;
 
-    fn notice(utf8: bool, recipient: &str) -> Notice {
+    pub(in super::super) fn notice(utf8: bool, recipient: &str) -> Notice {
         Notice {
             about: About {
                 id: store::MessageId(1),

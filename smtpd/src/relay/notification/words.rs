@@ -101,6 +101,9 @@ fn advice(status: Status) -> &'static str {
         (6, 7..=9) => {
             "The server does not know addresses of this form. Ask for another address of the recipient."
         }
+        (7, 10 | 30) => {
+            "It was to go out only where encryption is certain, and there it is not. Send it again without that demand, or another way."
+        }
         (7, _) => {
             "The server does not accept it for reasons of its own. What it answered may say more; its postmaster knows."
         }
@@ -120,6 +123,8 @@ mod tests {
         assert!(advice(Status::new(5, 1, 1)).contains("no such address"));
         assert!(advice(Status::new(5, 2, 2)).contains("full"));
         assert!(advice(Status::new(4, 4, 1)).contains("could not be reached"));
+        assert!(advice(Status::new(5, 7, 10)).contains("encryption"));
+        assert!(advice(Status::new(5, 7, 1)).contains("reasons of its own"));
         assert!(advice(Status::new(5, 0, 0)).contains("not be tried again"));
     }
 }
