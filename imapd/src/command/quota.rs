@@ -1,7 +1,10 @@
 //! GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208).
 //!
-//! Each account is one quota root, `#user/` and its address, for all its mailboxes. A root is shown to its account, to
+//! Each account with a limit is one quota root, `#user/` and its address, for all its mailboxes. A root is shown to its account, to
 //! administrators, and with GETQUOTAROOT to whoever may read one of the mailboxes. To all others it does not exist.
+//!
+//! An account without limits has no root, until SETQUOTA makes one: a QUOTA response with nothing in its list may be said by the prose of RFC 9208
+//! (§4.2.1), but not by its grammar (§7).
 
 use daemon::session::Output;
 use store::{Account, Address};
@@ -24,7 +27,8 @@ impl ImapSession {
         match quota {
             Quota::Get(root) => {
                 let account = self.account_of(&root).await?;
-                out.put(&told(&account));
+                let told = told(&account).ok_or_else(not_found)?;
+                out.put(&told);
                 Ok(Done::text("GETQUOTA completed"))
             }
             Quota::GetRoot(mailbox) => self.quota_root(mailbox, out).await,
@@ -34,7 +38,6 @@ impl ImapSession {
 
     /// The account of a root that the user may see.
     async fn account_of(&self, root: &str) -> Result<Account, Reject> {
-        let not_found = || store::Error::NotFound("quota root");
         let (store, user) = (self.store(), self.user()?.account);
         let address = root.strip_prefix(ROOT).ok_or_else(not_found)?;
         let address = Address::parse(address).map_err(|_| not_found())?;
@@ -42,7 +45,7 @@ impl ImapSession {
         if account.id == user || store.account_by_id(user).await?.admin {
             Ok(account)
         } else {
-            Err(not_found().into())
+            Err(not_found())
         }
     }
 
@@ -57,12 +60,13 @@ impl ImapSession {
             Err(other) => return Err(other),
         };
         let account = self.store().account_by_id(owner).await?;
+        let told = told(&account);
         let data = QuotaData::Root {
             mailbox: mailbox::canonical(name),
-            root: root_of(&account),
+            root: told.is_some().then(|| root_of(&account)),
         };
         self.say(&Response::Quota(data), out);
-        out.put(&told(&account));
+        told.iter().for_each(|told| out.put(told));
         Ok(Done::text("GETQUOTAROOT completed"))
     }
 
@@ -82,7 +86,8 @@ impl ImapSession {
             }
         }
         store.set_quota(account.id, quota).await?;
-        out.put(&told(&store.account_by_id(account.id).await?));
+        let account = store.account_by_id(account.id).await?;
+        told(&account).iter().for_each(|told| out.put(told));
         Ok(Done::text("SETQUOTA completed"))
     }
 }
@@ -91,16 +96,19 @@ fn root_of(account: &Account) -> String {
     format!("{ROOT}{}", account.address)
 }
 
-/// Resources without a limit are not told (RFC 9208 §4.2.1).
-fn told(account: &Account) -> Response {
+fn not_found() -> Reject {
+    store::Error::NotFound("quota root").into()
+}
+
+/// Resources without a limit are not told (RFC 9208 §4.2.1), and nothing if none has one.
+fn told(account: &Account) -> Option<Response> {
     let storage = account.quota.octets.map(|limit| {
         let used = account.used_octets.div_ceil(STORAGE_UNIT);
         ("STORAGE", used, limit / STORAGE_UNIT)
     });
     let messages = account.quota.messages;
     let messages = messages.map(|limit| ("MESSAGE", account.used_messages, limit));
-    Response::Quota(QuotaData::Quota {
-        root: root_of(account),
-        resources: storage.into_iter().chain(messages).collect(),
-    })
+    let resources: Vec<_> = storage.into_iter().chain(messages).collect();
+    let root = root_of(account);
+    (!resources.is_empty()).then_some(Response::Quota(QuotaData::Quota { root, resources }))
 }

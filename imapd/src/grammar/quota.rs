@@ -57,15 +57,15 @@ pub enum QuotaData {
     Quota {
         /// Of which root.
         root: String,
-        /// Limited resources, with use and limit.
+        /// Limited resources, at least one, with use and limit.
         resources: Vec<(&'static str, u64, u64)>,
     },
     /// `* QUOTAROOT`
     Root {
         /// Of which mailbox.
         mailbox: String,
-        /// Its one root.
-        root: String,
+        /// Its one root, if it has one.
+        root: Option<String>,
     },
 }
 
@@ -85,8 +85,10 @@ impl QuotaData {
             Self::Root { mailbox, root } => {
                 into.extend_from_slice(b"QUOTAROOT ");
                 mailbox::encode(mailbox, dialect, into);
-                into.push(b' ');
-                quote::astring(root.as_bytes(), into);
+                if let Some(root) = root {
+                    into.push(b' ');
+                    quote::astring(root.as_bytes(), into);
+                }
             }
         }
     }
@@ -138,11 +140,12 @@ mod tests {
             line(quota(&[("STORAGE", 54, 111), ("MESSAGE", 42, 1000)])),
             "QUOTA #user/alice (STORAGE 54 111 MESSAGE 42 1000)"
         );
-        assert_eq!(line(quota(&[])), "QUOTA #user/alice ()");
-        let root = QuotaData::Root {
+        let root = |root: Option<&str>| QuotaData::Root {
             mailbox: "INBOX".into(),
-            root: "#user/alice".into(),
+            root: root.map(str::to_owned),
         };
-        assert_eq!(line(root), "QUOTAROOT INBOX #user/alice");
+        assert_eq!(line(root(None)), "QUOTAROOT INBOX");
+        let named = root(Some("#user/alice"));
+        assert_eq!(line(named), "QUOTAROOT INBOX #user/alice");
     }
 }
