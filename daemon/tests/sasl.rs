@@ -255,6 +255,10 @@ async fn plain_acts_for_nobody_else() {
     let other = house
         .plain("bob@example.test\0alice@example.test\0testpass")
         .await;
+    assert_eq!(other, Err(Failure::Authorization));
+    let other = house
+        .plain("bob@example.test\0alice@example.test\0wrong")
+        .await;
     assert_eq!(other, Err(Failure::Credentials));
 }
 
@@ -320,7 +324,7 @@ async fn scram_plus_is_bound_to_its_channel() {
     assert_eq!(plus("n,,", b"").await, Err(Failure::Malformed));
     assert_eq!(
         plus("p=tls-exporter,a=bob@example.test,", &[2; 32]).await,
-        Err(Failure::Credentials)
+        Err(Failure::Authorization)
     );
 }
 

@@ -201,7 +201,9 @@ impl From<Failure> for Reject {
     fn from(failure: Failure) -> Self {
         match failure {
             // That an account is disabled is told like a wrong password: the user's client must not try for ever.
-            Failure::Credentials | Failure::Disabled => Reject::Credentials,
+            Failure::Credentials | Failure::Disabled | Failure::Authorization => {
+                Reject::Credentials
+            }
             Failure::Malformed => Reject::Malformed,
             Failure::Cancelled => Reject::Cancelled,
             Failure::Throttled => Reject::Throttled,

@@ -105,7 +105,7 @@ fn clients_are_told_whether_trying_again_helps() {
 
     damage(&server, "UPDATE mime SET data = x'ffff';");
     let told = imap("c FETCH 1 ENVELOPE");
-    assert!(told.starts_with("c NO [SERVERBUG] "), "{told}");
+    assert!(told.starts_with("c NO [CORRUPTION] "), "{told}");
     damage(&server, "UPDATE message SET body = x''; DELETE FROM chunk;");
     let told = pop3("RETR 1");
     assert!(told.starts_with("-ERR [SYS/PERM] "), "{told}");

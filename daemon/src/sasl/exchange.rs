@@ -146,7 +146,7 @@ impl Exchange {
         if acts_as.is_empty() || is_same_user(acts_as, &message.user) {
             Ok(identity)
         } else {
-            Err(Failure::Credentials)
+            Err(Failure::Authorization)
         }
     }
 
@@ -222,10 +222,12 @@ impl Exchange {
         let message = scram::auth_message(first, server_first, &last);
         let is_bound = self.is_bound(first, &last.binding);
         let acts_for_itself = first.authorization.is_empty() || user.is(&first.authorization);
-        let accepted = is_bound && acts_for_itself;
         let (identity, keys) = user.judge(self.mechanism, |keys| {
-            accepted && scram::proves(keys, &message, &last.proof)
+            is_bound && scram::proves(keys, &message, &last.proof)
         })?;
+        if !acts_for_itself {
+            return Err(Failure::Authorization);
+        }
         self.state = State::LastWord(identity);
         Ok(Step::Challenge(
             scram::server_final(&keys, &message).into_bytes(),

@@ -46,6 +46,9 @@ pub enum Failure {
     /// The right password of an account that is disabled. Only ever told to one who knows the password.
     #[error("account is disabled")]
     Disabled,
+    /// The right password, of one who wants to act for somebody else.
+    #[error("not allowed to act for another")]
+    Authorization,
     /// The client's message is not as its mechanism wants it.
     #[error("malformed authentication message")]
     Malformed,
@@ -72,6 +75,7 @@ impl Failure {
         match self {
             Failure::Credentials => "credentials",
             Failure::Disabled => "disabled",
+            Failure::Authorization => "authorization",
             Failure::Malformed => "malformed",
             Failure::Cancelled => "cancelled",
             Failure::Throttled => "throttled",

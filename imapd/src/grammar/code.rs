@@ -49,6 +49,10 @@ pub enum Code {
         /// And where they are, in the same order.
         to: Ranges,
     },
+    /// CORRUPTION
+    Corruption,
+    /// EXPIRED
+    Expired,
     /// EXPUNGEISSUED
     ExpungeIssued,
     /// HASCHILDREN
@@ -101,8 +105,6 @@ pub enum Code {
     ReadOnly,
     /// READ-WRITE
     ReadWrite,
-    /// SERVERBUG
-    ServerBug,
     /// TOOBIG (RFC 7889 §4)
     TooBig,
     /// TRYCREATE
@@ -152,6 +154,8 @@ names! {
     CompressionActive = "COMPRESSIONACTIVE",
     ContactAdmin = "CONTACTADMIN",
     CopyUid = "COPYUID",
+    Corruption = "CORRUPTION",
+    Expired = "EXPIRED",
     ExpungeIssued = "EXPUNGEISSUED",
     HasChildren = "HASCHILDREN",
     HighestModSeq = "HIGHESTMODSEQ",
@@ -172,7 +176,6 @@ names! {
     PrivacyRequired = "PRIVACYREQUIRED",
     ReadOnly = "READ-ONLY",
     ReadWrite = "READ-WRITE",
-    ServerBug = "SERVERBUG",
     TooBig = "TOOBIG",
     TryCreate = "TRYCREATE",
     UidNext = "UIDNEXT",

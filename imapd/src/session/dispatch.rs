@@ -121,7 +121,19 @@ impl ImapSession {
             self.catch_up_for(facts, false).await?;
             self.tell(facts, out).await?;
         }
-        outcome
+        Ok(self.with_expunge_noted(outcome?, facts))
+    }
+
+    /// Where others have expunged messages and it cannot be told now, the client hears that it had better ask (RFC 5530 §3, RFC 2180 §4.1).
+    fn with_expunge_noted(&mut self, done: Done, facts: Facts) -> Done {
+        let waits = |selected: &mut Selected| !selected.view.gone().is_empty();
+        let untold =
+            facts.tells == Tells::AllButExpunge && self.state.selected().is_some_and(waits);
+        if untold && done.code.is_none() && done.after == After::Next {
+            Done::code(Code::ExpungeIssued, done.text)
+        } else {
+            done
+        }
     }
 
     /// A command that begins or ends a view tells nothing of it, so that nothing is taken in either: the next command

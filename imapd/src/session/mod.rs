@@ -415,10 +415,7 @@ impl Session for ImapSession {
         let (code, text) = match why {
             Farewell::Timeout => (None, "Silent for too long"),
             Farewell::TooSlow => (None, "Input is too slow"),
-            Farewell::Revoked => (
-                Some(Code::AuthorizationFailed),
-                "Your account or password has changed",
-            ),
+            Farewell::Revoked => (Some(Code::Expired), "Your account or password has changed"),
             Farewell::Shutdown => (Some(Code::Unavailable), "Server is going down"),
             Farewell::Busy => (Some(Code::Unavailable), "Too many connections"),
             Farewell::InputFault => (Some(Code::ClientBug), "Input has no line ends"),

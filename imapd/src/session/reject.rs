@@ -1,7 +1,8 @@
 //! Why a command is refused, and the one place that turns the reason into a response.
 //!
 //! Public text reveals nothing: where the server is at fault, the client reads the session's name, by which the log
-//! has the rest. Codes are those of RFC 5530 wherever one fits.
+//! has the rest. Codes are those of RFC 5530 wherever one fits. INUSE never does: nothing is locked against others here, and who has a mailbox selected that
+//! somebody else removes is told so.
 
 use daemon::output::Disconnected;
 use daemon::sasl::Failure;
@@ -208,6 +209,10 @@ impl Reject {
 fn login(failure: Failure) -> Refusal {
     match failure {
         Failure::Credentials => no(Code::AuthenticationFailed, "Authentication failed"),
+        Failure::Authorization => no(
+            Code::AuthorizationFailed,
+            "Nobody acts for another here: leave the authorization identity out",
+        ),
         Failure::Disabled => no(Code::ContactAdmin, "Account is disabled"),
         Failure::Malformed => bad("Malformed authentication message"),
         Failure::Cancelled => bad("Authentication cancelled"),
@@ -237,8 +242,8 @@ fn store(error: &store::Error, session: &str) -> Refusal {
             &format!("Temporary failure, session {session}"),
         ),
         Error::Corrupt(_) => no(
-            Code::ServerBug,
-            &format!("Internal error, session {session}"),
+            Code::Corruption,
+            &format!("Data is damaged, session {session}"),
         ),
     }
 }

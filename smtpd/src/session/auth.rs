@@ -101,7 +101,7 @@ impl From<Failure> for Reject {
     fn from(failure: Failure) -> Reject {
         match failure {
             // A disabled account is told like a wrong password: the reply reveals nothing.
-            Failure::Credentials | Failure::Disabled => Reject::AuthFailed,
+            Failure::Credentials | Failure::Disabled | Failure::Authorization => Reject::AuthFailed,
             Failure::Malformed => Reject::AuthMalformed,
             Failure::Cancelled => Reject::AuthCancelled,
             Failure::Throttled | Failure::Temporary => Reject::AuthTemporary,

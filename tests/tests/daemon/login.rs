@@ -214,12 +214,7 @@ fn sessions(server: &Server, user: &str, password: &str) -> Vec<(Link, &'static 
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let plain = STANDARD.encode(format!("\0{user}\0{password}"));
     ok(&mut smtp, &format!("AUTH PLAIN {plain}"), "235 ");
-    let ends = [
-        "* BYE [AUTHORIZATIONFAILED]",
-        "* BYE",
-        "-ERR [AUTH]",
-        "421 4.7.0",
-    ];
+    let ends = ["* BYE [EXPIRED]", "* BYE", "-ERR [AUTH]", "421 4.7.0"];
     [imap, idle, pop3, smtp].into_iter().zip(ends).collect()
 }
 
