@@ -140,7 +140,7 @@ impl ImapSession {
             sources.iter().any(|source| match source {
                 Source::Selected => Some(place.info.id) == selected,
                 Source::Subscribed => subscribed.contains(&place.info.name),
-                // RFC 7377 §2.2, RFC 5465 §6: what is in the personal namespace, or an inbox of the user's own.
+                // RFC 7377 §2.2, RFC 5465 §6: what is in the personal namespace.
                 Source::Personal | Source::Inboxes if !place.access.is_own() => false,
                 other => is_named(other, &place.info.name),
             })
@@ -277,9 +277,8 @@ fn is_named(source: &Source, name: &str) -> bool {
         rest.strip_prefix(SEPARATOR)
     };
     match source {
-        Source::Personal => true,
-        // Mail is delivered nowhere else unless a filter says so.
-        Source::Inboxes => name == "INBOX",
+        // As for NOTIFY (RFC 5465 §6.3): where mail may be delivered is a matter of each moment.
+        Source::Personal | Source::Inboxes => true,
         Source::Mailboxes(names) => names.iter().any(|known| known == name),
         Source::Subtree(tops) => tops.iter().any(|top| top == name || below(top).is_some()),
         Source::SubtreeOne(tops) => tops

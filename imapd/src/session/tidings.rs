@@ -175,16 +175,20 @@ fn compare_messages(
     subscribed: bool,
     asking: Asking<'_>,
 ) -> Vec<StatusItem> {
-    let old = old.filter(|old| old.readable);
+    // Who hears of names learns from OLDNAME which one this was; for others a name stands for another mailbox now.
+    let hears_names = asking.asks(&new.name, subscribed, |events| events.name);
+    let old = old.filter(|old| old.readable && (hears_names || old.name == new.name));
     let differs =
         |number: fn(&Known) -> u64, at_first: u64| old.map_or(at_first, number) != number(new);
     let counts =
         differs(|known| known.messages.into(), 0) || differs(|known| known.uid_next.into(), 1);
-    let reset = old.is_some_and(|old| old.uid_validity != new.uid_validity);
     let flags = old.is_some_and(|old| old.modseq != new.modseq);
     let unseen = old.is_some_and(|old| old.unseen != new.unseen);
     let asks_messages = asking.asks(&new.name, subscribed, |events| events.messages);
     let asks_flags = asking.asks(&new.name, subscribed, |events| events.flags);
+    // §5.1: with FlagChange a new UIDVALIDITY must be told, which is that of a mailbox made anew under a name that the client may know.
+    let is_new = asks_flags && !asking.is_own(&new.name);
+    let reset = old.map_or(is_new, |old| old.uid_validity != new.uid_validity);
     let mut items = Vec::new();
     if asks_messages && (counts || reset) {
         items.extend(COUNTS);
