@@ -16,6 +16,7 @@ mod perl;
 mod python;
 mod send;
 mod sync;
+mod thunderbird;
 mod together;
 
 use std::path::Path;

@@ -72,12 +72,8 @@ fn mutt_reads_copies_and_deletes() {
     messages(&server, "bob@example.test", "INBOX", 19);
     let mut imap = tests::imap::Imap::login(&server, "bob@example.test").unwrap();
     imap.ok("SELECT INBOX").unwrap();
-    assert_eq!(
-        imap.ok("SEARCH SUBJECT mutt-2 NOT SUBJECT mutt-20")
-            .unwrap()
-            .numbers(),
-        []
-    );
+    let second = imap.ok("SEARCH SUBJECT mutt-2 NOT SUBJECT mutt-20");
+    assert!(second.unwrap().numbers().is_empty());
     let flagged = imap.ok("SEARCH FLAGGED").unwrap().numbers();
     let third = imap.ok("SEARCH SUBJECT mutt-3").unwrap().numbers();
     assert_eq!(flagged, third);
