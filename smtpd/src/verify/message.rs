@@ -22,6 +22,7 @@ use super::peer::{Peer, no_answer};
 use super::policy::Facts;
 use super::sender::{Names, Spf};
 use crate::limits::{DKIM_SIGNATURES_MAX, DMARC_WALK_LABELS_MAX};
+use crate::message::author::authors;
 use crate::message::digest::DigestKind;
 use crate::message::header::Header;
 use crate::message::verdict::Verdict;
@@ -94,7 +95,7 @@ impl Verification {
         let Some(message) = parse(&self.header) else {
             return Err(Reject::FromField);
         };
-        if domains(&message).len() > 1 {
+        if domains(&message).len() > 1 || domains(&message).iter().any(|domain| !is_name(domain)) {
             return Err(Reject::FromField);
         }
         let kinds = message.body_hashes.iter().map(|hash| DigestKind {
@@ -214,6 +215,7 @@ async fn finish<T: Send + 'static>(lookup: Option<Lookup<T>>, deadline: Instant)
 /// The header section as mail-auth reads it. `l=` is kept: see [`insert`].
 fn parse(header: &Header) -> Option<AuthenticatedMessage<'_>> {
     let mut message = AuthenticatedMessage::parse_with_opts(header.octets(), None, false)?;
+    message.from = authors(header);
     message.dkim_headers.truncate(DKIM_SIGNATURES_MAX);
     message.errors.truncate(DKIM_SIGNATURES_MAX);
     Some(message)
@@ -243,6 +245,14 @@ fn domains<'m>(message: &'m AuthenticatedMessage<'_>) -> Vec<&'m str> {
     domains.sort_unstable();
     domains.dedup();
     domains
+}
+
+/// Whether it may be the name of a domain, or an address literal. Who writes anything else wants to be taken for somebody.
+fn is_name(domain: &str) -> bool {
+    let is_octet =
+        |octet: u8| octet.is_ascii_alphanumeric() || octet >= 0x80 || b"-_.".contains(&octet);
+    domain.starts_with('[')
+        || (!domain.is_empty() && domain.bytes().all(is_octet) && !domain.contains(".."))
 }
 
 /// Where the keys are that will be needed.

@@ -219,3 +219,68 @@ fn a_name_server_that_fails_is_no_reason_to_refuse() {
     world.send(WRONG, "someone@sender.test", MESSAGE).unwrap();
     assert!(world.verdict().contains("dmarc=temperror"));
 }
+
+#[test]
+fn a_policy_holds_however_the_author_is_written() {
+    let world = World::new();
+    world.publish(sender("p=reject"));
+    world
+        .publish(Zone::unsigned("free.test").txt("free.test", &format!("v=spf1 ip4:{WRONG} -all")));
+    for from in [
+        "FROM: someone@SENDER.Test",
+        "From : someone@sender.test",
+        "From:\n someone@sender.test",
+        "From:\n someone\n @\n sender.test",
+        "From: someone@sender.test.",
+        "From: someone @ sender . test",
+        "From: (a@free.test) someone@(b)sender.test(c)",
+        "From: \"a@free.test\" <someone@sender.test>",
+        "From: a@free.test <someone@sender.test>",
+        "From: <a@free.test> <someone@sender.test>",
+        "From: <@free.test:someone@sender.test>",
+        "From: \"a@free.test\"@sender.test",
+        "From: friends: someone@sender.test;",
+        "From: a@free.test, someone@sender.test",
+        "From: someone@sender.test, a@free.test",
+        "From: =?utf-8?q?a=40free.test?= <someone@sender.test>",
+        "From: someone@sender.test\nFROM: a@free.test",
+        "From: a@free.test\nFrom : someone@sender.test",
+        "From: <a@free.test>,\n <someone@sender.test>",
+        "From: a@free.test;someone@sender.test",
+        "From: a@free.test\nX: y\nFrom: someone@sender.test",
+        "From: \u{feff}someone@sender.test",
+        "From: \"x <someone@sender.test>",
+        "From: someone\"@sender.test",
+        "From: \"some\"one@sender.test",
+        "From: ) someone@sender.test",
+        "From: someone@sender.test (",
+        "From: <someone@sender.test",
+        "From: someone@sender.test>",
+        "From: some one@sender.test",
+        "From: <<someone@sender.test>>",
+        "From: <someone@sender.test> a@free.test",
+        "From: <someone@sender.test>(<a@free.test>)",
+        "From: x\\ (y <someone@sender.test>",
+        "From: someone@sender.test\\",
+        "From: someone@sender.test, ",
+        "From: , someone@sender.test",
+        "From: =?utf-8?q?x?= =?utf-8?q?y?= <someone@sender.test>",
+        "From: a@free.test:someone@sender.test",
+        "From: <someone@sender.test;>",
+        "From: someone@@sender.test",
+        "From: <mailto:someone@sender.test>",
+    ] {
+        let message = format!("{from}\nTo: alice@example.test\n\nHello\n");
+        let reply = refused(world.send(WRONG, "a@free.test", &message));
+        assert!(reply.starts_with("550 5.7.1 "), "{from:?}: {reply}");
+    }
+    for from in [
+        "nobody",
+        "friends:;",
+        "\"a@sender.test (>\" <a@free.test>",
+        "a@sender.test <a@free.test>",
+    ] {
+        let message = format!("From: {from}\nTo: alice@example.test\n\nHello\n");
+        world.send(WRONG, "a@free.test", &message).unwrap();
+    }
+}
