@@ -75,6 +75,9 @@ pub(super) fn dns(section: Section<'_>, directory: &Path) -> Dns {
             .map(|path| directory.join(path)),
         timeout_seconds: section.number("timeout_seconds", 1..=60, limits::DNS_SECONDS_MAX),
     };
+    if dns.dnssec_required && !dns.dnssec {
+        section.refuse("dnssec_required", "needs `dns.dnssec`");
+    }
     section.finish();
     dns
 }

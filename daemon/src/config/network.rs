@@ -19,6 +19,14 @@ pub struct Network {
 pub struct NotANetwork;
 
 impl Network {
+    /// True if all of it is this machine itself, as 127.0.0.0/8 is.
+    pub fn is_loopback(&self) -> bool {
+        match self.address {
+            IpAddr::V4(address) => address.is_loopback() && self.prefix >= 8,
+            IpAddr::V6(address) => address.is_loopback() && self.prefix == 128,
+        }
+    }
+
     /// True if `address` lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

@@ -143,6 +143,13 @@ fn routes(section: &Section<'_>, directory: &Path) -> Vec<DomainRoute> {
         let advice =
             "the domain whose mail goes there, as in domain = \"example.org\" or \"*.example.org\"";
         let domain = entry.required_text("domain", advice).to_ascii_lowercase();
+        let name = domain.strip_prefix("*.").unwrap_or(&domain);
+        if entry.has("domain") && !is_name(name) {
+            entry.refuse(
+                "domain",
+                "must be a domain of letters, digits and hyphens (others as in xn--bcher-kva.example), or \"*.\" and such a domain",
+            );
+        }
         if routes.iter().any(|route| route.domain == domain) {
             entry.refuse("domain", "has a route already");
         }
@@ -162,7 +169,8 @@ fn routes(section: &Section<'_>, directory: &Path) -> Vec<DomainRoute> {
 fn smart_host(section: &Section<'_>, directory: &Path) -> Option<SmartHost> {
     let advice = "its name or address, as in host = \"smtp.example.net\"";
     let host = section.required_text("host", advice).to_ascii_lowercase();
-    if host.parse::<IpAddr>().is_err() && !is_name(&host) {
+    // An absent host has been told already.
+    if section.has("host") && host.parse::<IpAddr>().is_err() && !is_name(&host) {
         section.refuse(
             "host",
             "must be a name of letters, digits and hyphens or an address, without brackets or port",
@@ -198,15 +206,14 @@ fn smart_host(section: &Section<'_>, directory: &Path) -> Option<SmartHost> {
 }
 
 /// A name as the DNS has it; one label is enough for a network of one's own.
-fn is_name(host: &str) -> bool {
+pub(super) fn is_name(host: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
             && label
                 .bytes()
                 .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
     };
-    // An absent host has been told already.
-    host.is_empty() || host.split('.').all(is_label)
+    host.split('.').all(is_label)
 }
 
 fn tls(section: &Section<'_>, is_private: bool) -> RouteTls {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::network::Network;
+use super::routing::is_name;
 use super::section::Section;
 use crate::limits;
 
@@ -162,9 +163,18 @@ fn dns_list(section: Section<'_>) -> DnsList {
         "zone",
         "the domain of the list, as in zone = \"zen.example.org\"",
     );
+    let zone = zone.trim_matches('.').to_ascii_lowercase();
+    if section.has("zone") && !is_name(&zone) {
+        section.refuse("zone", "must be a domain of letters, digits and hyphens");
+    }
+    let codes: Vec<Network> = section.list("codes", "127.0.0.2").unwrap_or_default();
+    if !codes.iter().all(Network::is_loopback) {
+        // RFC 5782 §2.1: lists answer nothing else.
+        section.refuse("codes", "must be within 127.0.0.0/8");
+    }
     let list = DnsList {
-        zone: zone.trim_matches('.').to_ascii_lowercase(),
-        codes: section.list("codes", "127.0.0.2").unwrap_or_default(),
+        zone,
+        codes,
         action: section.choice("action", &actions, ListAction::Reject),
     };
     section.finish();
