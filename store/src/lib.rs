@@ -84,7 +84,7 @@ pub use identity::{
     AccountId, CredentialId, MailboxId, MessageId, ModSeq, RelayId, Uid, UidValidity,
 };
 pub use journal::{JournalLine, Trace};
-pub use mailbox::{MailboxInfo, SpecialUse};
+pub use mailbox::{MailboxInfo, SpecialUse, is_mailbox_name};
 pub use maildrop::MaildropLock;
 pub use open_message::OpenMessage;
 pub use queue::{

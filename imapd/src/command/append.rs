@@ -10,7 +10,7 @@
 //! ```
 
 use daemon::session::{Next, Output};
-use store::{Access, Destination, Draft, MailboxId, Timestamp, Uid};
+use store::{Access, Destination, Draft, MailboxId, Rights, Timestamp, Uid};
 
 use super::store::split_flags;
 use crate::grammar::append::{Follows, Item, Piece, Place, Start, Step};
@@ -34,6 +34,8 @@ pub struct Appending {
     tag: String,
     verb: Verb,
     access: Access,
+    /// To the mailbox where they go.
+    rights: Rights,
     mailbox: String,
     replaced: Option<Replaced>,
     /// The header sections must be ASCII.
@@ -197,6 +199,7 @@ impl ImapSession {
                 tag,
                 verb: start.verb,
                 access: target.access,
+                rights: target.rights,
                 mailbox: target.local,
                 replaced,
                 // RFC 6855 §4: "the server MUST reject, with a NO".
@@ -413,7 +416,7 @@ impl ImapSession {
             uid_validity: appended.uid_validity.0,
             uids: appended.uids.iter().map(|uid| uid.value()).collect(),
         };
-        let code = Some(code).filter(|_| self.offers(Capability::UidPlus));
+        let code = Some(code).filter(|_| self.tells_uids(appending.rights));
         if appending.verb == Verb::Append {
             let mut done = Done::text("APPEND completed");
             done.code = code;

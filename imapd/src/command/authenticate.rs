@@ -6,6 +6,7 @@ use daemon::sasl::{Exchange, Failure, Identity, Mechanism, Step};
 use daemon::secret::Secret;
 use daemon::session::{Next, Output};
 
+use crate::grammar::Malformed;
 use crate::grammar::code::Code;
 use crate::grammar::response::Response;
 use crate::session::dispatch::{After, Done, Outcome};
@@ -37,6 +38,10 @@ impl ImapSession {
     ) -> Outcome {
         let mechanism =
             Mechanism::parse(mechanism.as_bytes()).ok_or(Reject::Login(Failure::Mechanism))?;
+        // RFC 9051 §6.2.2: LOGIN begins with a question of the server.
+        if mechanism == Mechanism::Login && initial.is_some() {
+            return Err(Malformed::Expected("no initial response").into());
+        }
         let auth = &self.connection.service.auth;
         let exchange = Exchange::start(mechanism, auth, &self.connection.peer, self.tls.as_ref());
         let dialogue = Box::new(Dialogue {

@@ -4,7 +4,6 @@
 use daemon::session::Output;
 use store::{Access, Copied, Missing, Uid};
 
-use crate::grammar::capability::Capability;
 use crate::grammar::code::Code;
 use crate::grammar::response::{Condition, Response};
 use crate::grammar::{Numbering, SequenceSet};
@@ -21,15 +20,16 @@ impl ImapSession {
         to: &str,
         out: &mut Output,
     ) -> Outcome {
-        let (store, target) = (self.store(), self.destination(to).await?);
-        let uid_plus = self.offers(Capability::UidPlus);
+        let store = self.store();
+        let (target, rights) = self.destination(to).await?;
+        let tells_uids = self.tells_uids(rights);
         let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let missing = missing(numbering, set);
         let (account, own) = (
             target.access().map(Access::owner),
-            target.access().is_some_and(Access::is_own),
+            target.access().is_some_and(Access::is_own) && store::is_mailbox_name(to),
         );
         let work = store.copy(view.access, view.mailbox, &uids, target, missing);
         let copied = reporter
@@ -41,7 +41,7 @@ impl ImapSession {
             self.note_own(account, copied.uid_validity, arrived);
         }
         Ok(match copy_uid(&copied) {
-            Some(_) if !uid_plus => Done::text("COPY completed"),
+            Some(_) if !tells_uids => Done::text("COPY completed"),
             Some(code) => Done::code(code, "COPY completed"),
             None => Done::text("COPY completed, no messages"),
         })
@@ -55,20 +55,21 @@ impl ImapSession {
         to: &str,
         out: &mut Output,
     ) -> Outcome {
-        let (store, target) = (self.store(), self.destination(to).await?);
-        let uid_plus = self.offers(Capability::UidPlus);
+        let store = self.store();
+        let (target, rights) = self.destination(to).await?;
+        let tells_uids = self.tells_uids(rights);
         let reporter = self.reporter(tag);
         let view = &mut self.selected()?.view;
         let uids = view.uids(numbering, set)?;
         let missing = missing(numbering, set);
-        let own = target.access().is_some_and(Access::is_own);
+        let own = target.access().is_some_and(Access::is_own) && store::is_mailbox_name(to);
         let work = store.move_messages(view.access, view.mailbox, &uids, target, missing);
         let moved = reporter
             .wait(work, out)
             .await?
             .map_err(|error| destination(error, own))?;
         // RFC 6851 §4.3: COPYUID in an untagged OK, before the EXPUNGEs, which the dispatcher tells.
-        if let Some(code) = copy_uid(&moved).filter(|_| uid_plus) {
+        if let Some(code) = copy_uid(&moved).filter(|_| tells_uids) {
             out.put(&Response::Untagged(
                 Condition::Ok,
                 Some(code),

@@ -137,8 +137,7 @@ impl ImapSession {
     }
 
     pub(crate) async fn list(&mut self, list: &List, out: &mut Output) -> Outcome {
-        let extended =
-            list.selection.is_some() || list.returns.is_some() || list.patterns.len() > 1;
+        let extended = list.selection.is_some() || list.returns.is_some() || list.listed;
         if !extended && list.patterns.iter().all(String::is_empty) {
             // RFC 3501 §6.3.8: an empty name asks for the separator.
             let attributes = vec![Attribute::NoSelect];

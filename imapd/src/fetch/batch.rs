@@ -17,7 +17,7 @@ use super::stream::{Fields, Stream};
 use crate::grammar::date::DateAndTime;
 use crate::grammar::fetch::{Item, SectionItem, SectionText};
 use crate::grammar::fetch_line::FetchLine;
-use crate::grammar::structure;
+use crate::grammar::structure::{self, Reading};
 use crate::session::Enabled;
 use crate::session::reject::Reject;
 use crate::view::View;
@@ -141,7 +141,10 @@ impl Batches {
     }
 
     fn simple_item(&mut self, item: &Item, message: &Message, view: &View) -> Result<(), Reject> {
-        let utf8 = self.enabled.speaks_utf8();
+        let reading = Reading {
+            utf8: self.enabled.speaks_utf8(),
+            rev2: self.enabled.rev2,
+        };
         let line = &mut self.line;
         let (row, entry, index) = (&message.row, &message.entry, &message.index);
         match item {
@@ -180,11 +183,11 @@ impl Batches {
                 let index = &index.decode()?;
                 match item {
                     Item::Envelope => {
-                        structure::envelope(index.envelope(), utf8, line.item("ENVELOPE"))
+                        structure::envelope(index.envelope(), reading.utf8, line.item("ENVELOPE"))
                     }
-                    Item::Preview => line.preview(&index.preview, utf8),
-                    Item::Body => structure::body(index, false, utf8, line.item("BODY")),
-                    _ => structure::body(index, true, utf8, line.item("BODYSTRUCTURE")),
+                    Item::Preview => line.preview(&index.preview, reading.utf8),
+                    Item::Body => structure::body(index, false, reading, line.item("BODY")),
+                    _ => structure::body(index, true, reading, line.item("BODYSTRUCTURE")),
                 }
             }
             Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => {}

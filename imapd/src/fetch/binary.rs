@@ -2,14 +2,14 @@
 //!
 //! How long a decoded part is, and whether a NUL is in it, is told before it, so a part is decoded twice: once to know,
 //! once to serve. A part that was read at once is decoded in memory, a larger one piece by piece. An encoding that is not
-//! known fails the command, with UNKNOWN-CTE, and its item is left out.
+//! known fails the command, with UNKNOWN-CTE, and its item is left out. Lines of a text end with CRLF, whatever was encoded.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use daemon::session::Output;
 use store::Uid;
-use store::mime::{Decoder, Kind, MessageIndex};
+use store::mime::{Decoder, Kind, MessageIndex, Part};
 
 use super::batch::Batches;
 use super::load::read_ahead;
@@ -59,9 +59,25 @@ pub fn locate(index: &MessageIndex<'_>, numbers: &[u32]) -> Found {
         Kind::Leaf => (part.body.clone(), &part.encoding),
     };
     match Decoder::new(encoding) {
+        Some(decoder) if !numbers.is_empty() && has_lines(part) => Found::Part(Encoded {
+            range,
+            decoder: decoder.of_lines(),
+        }),
         Some(decoder) => Found::Part(Encoded { range, decoder }),
         None => Found::Unknown,
     }
+}
+
+/// Whether the part is text whose lines end with octets as those of ASCII do.
+fn has_lines(part: &Part<'_>) -> bool {
+    const WIDE: [&str; 4] = ["utf-16", "utf-32", "ucs-", "iso-10646"];
+    let charset = part.parameter("charset").unwrap_or_default();
+    let begins_with = |name: &&str| {
+        let start = charset.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    let is_text = part.kind == Kind::Leaf && part.media_type == "text";
+    is_text && !WIDE.iter().any(begins_with)
 }
 
 impl Encoded {

@@ -98,11 +98,8 @@ fn section_range(index: &MessageIndex<'_>, section: &Section) -> Option<Range<u6
 /// The part of a range that a partial asks for; empty beyond the end.
 pub fn apply(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
     let Some(partial) = partial else { return range };
-    let start = range
-        .start
-        .saturating_add(partial.offset.into())
-        .min(range.end);
-    start..start.saturating_add(partial.count.into()).min(range.end)
+    let start = range.start.saturating_add(partial.offset).min(range.end);
+    start..start.saturating_add(partial.count).min(range.end)
 }
 
 #[cfg(test)]
@@ -115,6 +112,6 @@ mod tests {
         assert_eq!(apply(10..20, None), 10..20);
         assert_eq!(apply(10..20, partial(2, 3)), 12..15);
         assert_eq!(apply(10..20, partial(8, 30)), 18..20);
-        assert_eq!(apply(10..20, partial(u32::MAX, u32::MAX)), 20..20);
+        assert_eq!(apply(10..20, partial(u64::MAX, u64::MAX)), 20..20);
     }
 }

@@ -90,9 +90,9 @@ pub enum Spelling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partial {
     /// First octet.
-    pub offset: u32,
+    pub offset: u64,
     /// Most octets; not zero.
-    pub count: u32,
+    pub count: u64,
 }
 
 /// What stands between the brackets.
@@ -339,9 +339,13 @@ fn skip_preview_modifiers(cursor: &mut Cursor<'_>) {
 }
 
 fn parse_partial(cursor: &mut Cursor<'_>) -> Parsed<Partial> {
-    let offset = cursor.number()?;
+    // Numbers of 63 bits, also for those who speak IMAP4rev1, whose messages are as large (RFC 9051 §9, partial).
+    let offset = cursor.number64()?;
     cursor.expect(b'.', "a partial such as <0.2048>")?;
-    let count = cursor.nz_number()?;
+    let count = cursor.number64()?;
+    if count == 0 {
+        return Err(Malformed::Expected("a number above zero"));
+    }
     cursor.expect(b'>', "the end of a partial")?;
     Ok(Partial { offset, count })
 }

@@ -144,7 +144,7 @@ impl FetchLine {
         self.octets.extend_from_slice(b"NIL");
     }
 
-    fn binary_name(&mut self, name: &str, part: &[u32], offset: Option<u32>) {
+    fn binary_name(&mut self, name: &str, part: &[u32], offset: Option<u64>) {
         let section = Section {
             part: part.to_vec(),
             text: SectionText::Whole,
@@ -185,7 +185,7 @@ impl FetchLine {
     }
 
     /// Writes `NAME[section]<offset> `.
-    fn bracketed(&mut self, name: &str, section: &Section, offset: Option<u32>) {
+    fn bracketed(&mut self, name: &str, section: &Section, offset: Option<u64>) {
         let into = self.item(name);
         into.pop();
         into.push(b'[');
@@ -193,7 +193,7 @@ impl FetchLine {
         into.push(b']');
         if let Some(offset) = offset {
             into.push(b'<');
-            quote::number(u64::from(offset), into);
+            quote::number(offset, into);
             into.push(b'>');
         }
         into.push(b' ');

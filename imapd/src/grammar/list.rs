@@ -46,6 +46,8 @@ pub struct List {
     pub reference: String,
     /// At least one.
     pub patterns: Vec<String>,
+    /// The patterns are in a list, be it of one.
+    pub listed: bool,
     /// Return options.
     pub returns: Option<Returns>,
 }
@@ -63,6 +65,7 @@ impl List {
         };
         let reference = mailbox::parse_reference(cursor)?;
         cursor.space()?;
+        let listed = cursor.peek() == Some(b'(');
         let patterns = parse_patterns(cursor)?;
         let returns =
             if cursor.peek() == Some(b' ') && cursor.rest().iter().any(|&octet| octet != b' ') {
@@ -79,6 +82,7 @@ impl List {
             selection,
             reference,
             patterns,
+            listed,
             returns,
         })
     }

@@ -1,8 +1,11 @@
 //! ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2), written from the index that the store made at arrival.
 //!
+//! IMAP4rev2 differs in two places: extended parameters are decoded (RFC 9051 §7.5.2), and message/global is told like message/rfc822 (§9, media-message).
+//!
 //! The depth of the tree is bounded by the index, therefore the walk may recurse. Header text goes out in ASCII,
 //! see [`super::encoded_word`], but to a client that has enabled UTF-8 as it is (RFC 6855 §3, RFC 9051 §4.3).
 
+use store::mime::decode::extended_value;
 use store::mime::{
     Disposition, Envelope, EnvelopeAddress, Kind, MessageIndex, Parameter, Part, Text,
 };
@@ -64,12 +67,22 @@ fn addresses(list: &[EnvelopeAddress<'_>], utf8: bool, into: &mut Vec<u8>) {
     into.push(b')');
 }
 
+/// How a client reads structures.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// It has enabled UTF-8.
+    pub utf8: bool,
+    /// It has enabled IMAP4rev2.
+    pub rev2: bool,
+}
+
 /// Writes BODYSTRUCTURE, or BODY, which is the same without extension data.
-pub fn body(index: &MessageIndex<'_>, extended: bool, utf8: bool, into: &mut Vec<u8>) {
+pub fn body(index: &MessageIndex<'_>, extended: bool, reading: Reading, into: &mut Vec<u8>) {
     Writer {
         index,
         extended,
-        utf8,
+        utf8: reading.utf8,
+        rev2: reading.rev2,
         into,
     }
     .part(index.root());
@@ -79,6 +92,7 @@ struct Writer<'a> {
     index: &'a MessageIndex<'a>,
     extended: bool,
     utf8: bool,
+    rev2: bool,
     into: &'a mut Vec<u8>,
 }
 
@@ -122,8 +136,7 @@ impl Writer<'_> {
         self.space();
         quote::number(part.body_octets(), self.into);
         self.message_inside(part);
-        // RFC 3501 §9: media-message is MESSAGE/RFC822 alone; other kinds of message are told as basic bodies.
-        if part.media_type == "text" || part.is("message", "rfc822") {
+        if part.media_type == "text" || self.is_message(part) {
             self.space();
             quote::number(part.lines, self.into);
         }
@@ -134,8 +147,13 @@ impl Writer<'_> {
         }
     }
 
+    /// RFC 3501 §9: media-message is MESSAGE/RFC822 alone; other kinds of message are told as basic bodies.
+    fn is_message(&self, part: &Part<'_>) -> bool {
+        part.is("message", "rfc822") || self.rev2 && part.is("message", "global")
+    }
+
     fn message_inside(&mut self, part: &Part<'_>) {
-        if !part.is("message", "rfc822") {
+        if !self.is_message(part) {
             return;
         }
         let index = self.index;
@@ -179,7 +197,11 @@ impl Writer<'_> {
             self.into.push(if position == 0 { b'(' } else { b' ' });
             word(&parameter.name, self.utf8, self.into);
             self.space();
-            word(&parameter.value, self.utf8, self.into);
+            if self.rev2 && parameter.name.ends_with('*') {
+                word(&extended_value(&parameter.value), self.utf8, self.into);
+            } else {
+                word(&parameter.value, self.utf8, self.into);
+            }
         }
         self.into.push(b')');
     }

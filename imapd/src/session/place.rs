@@ -155,22 +155,28 @@ impl ImapSession {
         }
     }
 
-    /// Why messages cannot be put into a mailbox that is not there: one's own could be made (RFC 3501 §6.3.11).
+    /// Why messages cannot be put into a mailbox that is not there: one's own could be made (RFC 3501 §6.3.11), unless its name is none.
     pub(crate) fn missing_destination(&self, name: &str) -> Reject {
-        match self.shares() && is_reserved(name) {
+        match self.shares() && is_reserved(name) || !store::is_mailbox_name(name) {
             true => not_found(),
             false => Reject::TryCreate,
         }
     }
 
-    /// The mailbox that messages are to be put into. One's own is looked up by the store when it comes to it.
-    pub(crate) async fn destination(&self, name: &str) -> Result<Destination, Reject> {
+    /// The mailbox that messages are to be put into, and the rights to it. One's own is looked up by the store when it comes to it.
+    pub(crate) async fn destination(&self, name: &str) -> Result<(Destination, Rights), Reject> {
         if !self.shares() || !is_reserved(name) {
             let user = self.user()?.account;
-            return Ok(Destination::new(user.into(), name));
+            return Ok((Destination::new(user.into(), name), Rights::ALL));
         }
         let place = self.place(name, Deed::Insert).await?;
-        Ok(Destination::new(place.access, &place.local))
+        Ok((Destination::new(place.access, &place.local), place.rights))
+    }
+
+    /// Whether the UIDs of new messages are told: not where the mailbox cannot be selected, as that "would disclose information" (RFC 4315 §3, RFC 9051
+    /// §6.3.12, §6.4.7).
+    pub(crate) fn tells_uids(&self, rights: Rights) -> bool {
+        self.offers(Capability::UidPlus) && rights.contains(Rights::READ)
     }
 }
 

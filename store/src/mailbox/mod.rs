@@ -13,6 +13,7 @@ pub(crate) mod row;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub(crate) use hierarchy::{create_initial, remove_all};
+pub use name::is_mailbox_name;
 pub(crate) use name::{INBOX, normal_name, superiors};
 
 use crate::flags::KeywordNames;

@@ -39,6 +39,11 @@ pub(crate) fn normal_name(name: &str) -> Result<String> {
     })
 }
 
+/// Whether a mailbox can have this name.
+pub fn is_mailbox_name(name: &str) -> bool {
+    normal_name(name).is_ok()
+}
+
 /// The names above `name`, the highest first.
 pub(crate) fn superiors(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').map(|(at, _)| &name[..at])

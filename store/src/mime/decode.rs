@@ -212,8 +212,8 @@ pub fn file_name(part: &Part) -> Option<String> {
         .or_else(|| parameter(&part.parameters, "name"))
 }
 
-/// `charset'language'percent-encoded` (RFC 2231 §4).
-fn extended_value(value: &str) -> String {
+/// The text of `charset'language'percent-encoded` (RFC 2231 §4).
+pub fn extended_value(value: &str) -> String {
     let mut pieces = value.splitn(3, '\'');
     let (name, text) = match (pieces.next(), pieces.next(), pieces.next()) {
         (Some(name), Some(_), Some(text)) => (name, text),

@@ -5,7 +5,7 @@
 //! quoted-printable stands for itself (RFC 2045 §6.7, note 2). Only an encoding that nobody here knows is refused, by
 //! [`Decoder::new`].
 //!
-//! Not here: charsets and line ends. What was encoded comes out octet for octet.
+//! What was encoded comes out octet for octet, but for the lines of a text ([`Decoder::of_lines`]). Not here: charsets.
 
 use super::index::Encoding;
 use super::limits::PADDING_OCTETS_MAX;
@@ -14,6 +14,7 @@ use super::limits::PADDING_OCTETS_MAX;
 #[derive(Debug, Clone)]
 pub struct Decoder {
     state: State,
+    lines: Option<Lines>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,16 +33,38 @@ impl Decoder {
             Encoding::QuotedPrintable => State::QuotedPrintable(QuotedPrintable::default()),
             Encoding::Other(_) => return None,
         };
-        Some(Decoder { state })
+        Some(Decoder { state, lines: None })
     }
 
-    /// Whether what comes out is what goes in: 7bit, 8bit or binary.
+    /// The same of a text whose lines end with CRLF, or shall: "servers MUST ensure that textual line-oriented sections are always transmitted using the
+    /// IMAP CRLF line termination syntax" (RFC 9051 §7.5.2, RFC 3516 §4.3).
+    #[must_use]
+    pub fn of_lines(self) -> Decoder {
+        Decoder {
+            lines: Some(Lines::default()),
+            ..self
+        }
+    }
+
+    /// Whether what comes out is what goes in: 7bit, 8bit or binary that is no text.
     pub fn is_identity(&self) -> bool {
-        matches!(self.state, State::Identity)
+        matches!(self.state, State::Identity) && self.lines.is_none()
     }
 
     /// Takes the next octets of the body; what they give is appended to `decoded`.
     pub fn push(&mut self, octets: &[u8], decoded: &mut Vec<u8>) {
+        let before = decoded.len();
+        self.decode(octets, decoded);
+        self.end_lines(before, decoded);
+    }
+
+    fn end_lines(&mut self, before: usize, decoded: &mut Vec<u8>) {
+        if let Some(lines) = &mut self.lines {
+            lines.end(before, decoded);
+        }
+    }
+
+    fn decode(&mut self, octets: &[u8], decoded: &mut Vec<u8>) {
         match &mut self.state {
             State::Identity => decoded.extend_from_slice(octets),
             State::Base64(state) => state.push(octets, decoded),
@@ -53,10 +76,33 @@ impl Decoder {
 
     /// The body has ended.
     pub fn finish(&mut self, decoded: &mut Vec<u8>) {
+        let before = decoded.len();
         match &mut self.state {
             State::Identity => {}
             State::Base64(state) => state.end_group(decoded),
             State::QuotedPrintable(state) => state.finish(decoded),
+        }
+        self.end_lines(before, decoded);
+    }
+}
+
+/// Puts the CR before each LF that has none.
+#[derive(Debug, Clone, Default)]
+struct Lines {
+    /// The last octet was a CR.
+    after_cr: bool,
+}
+
+impl Lines {
+    fn end(&mut self, before: usize, decoded: &mut Vec<u8>) {
+        let fresh = decoded.split_off(before);
+        decoded.reserve(fresh.len());
+        for octet in fresh {
+            if octet == b'\n' && !self.after_cr {
+                decoded.push(b'\r');
+            }
+            decoded.push(octet);
+            self.after_cr = octet == b'\r';
         }
     }
 }
@@ -294,6 +340,20 @@ mod tests {
         fn what_was_encoded_is_read(octets in proptest::collection::vec(any::<u8>(), 0..100)) {
             let escaped: String = octets.iter().map(|octet| format!("={octet:02X}")).collect();
             prop_assert_eq!(decoded(&Encoding::QuotedPrintable, [escaped.as_bytes()]), octets);
+        }
+    }
+
+    #[test]
+    fn lines_of_a_text_end_with_crlf_wherever_it_is_cut() {
+        let text = b"a\nb\r\nc\r\rd\n\n";
+        for cut in 0..=text.len() {
+            let mut decoder = Decoder::new(&Encoding::EightBit).unwrap().of_lines();
+            let mut decoded = b"before\n".to_vec();
+            decoder.push(&text[..cut], &mut decoded);
+            decoder.push(&text[cut..], &mut decoded);
+            decoder.finish(&mut decoded);
+            assert_eq!(decoded, b"before\na\r\nb\r\nc\r\rd\r\n\r\n");
+            assert!(!decoder.is_identity());
         }
     }
 }

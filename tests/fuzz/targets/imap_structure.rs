@@ -67,8 +67,8 @@ fuzz_target!(|message: &[u8]| {
     let index = Indexer::index(message);
     let mut answers = [Vec::new(), Vec::new(), Vec::new()];
     structure::envelope(index.envelope(), false, &mut answers[0]);
-    structure::body(&index, false, false, &mut answers[1]);
-    structure::body(&index, true, false, &mut answers[2]);
+    structure::body(&index, false, structure::Reading::default(), &mut answers[1]);
+    structure::body(&index, true, structure::Reading::default(), &mut answers[2]);
     for answer in &answers {
         assert!(answer.is_ascii(), "{}", answer.escape_ascii());
         assert_eq!(item(answer, 0), Some(&b""[..]), "{}", answer.escape_ascii());
