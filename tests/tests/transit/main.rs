@@ -192,6 +192,18 @@ fn a_domain_with_wrong_signatures_waits() {
 }
 
 #[test]
+fn mail_flows_without_dane_through_name_servers_that_keep_signatures_back() {
+    let scene = Scene::new();
+    let name = format!("_{}._tcp.mx.to.test", Server::port(Listener::Smtp));
+    scene.publish(scene.zone(Zone::signed).tlsa(&name, 3, 1, 1, &[7; 32]));
+    scene.internet.break_down(".", Fault::Unsigned).unwrap();
+    scene.send();
+    assert!(scene.delivered().contains("with ESMTPS"));
+    let logs = scene.sender.whole_log(Daemon::Smtpd);
+    assert!(logs.contains("keep DNSSEC signatures back"), "{logs}");
+}
+
+#[test]
 fn mail_waits_while_dns_is_down() {
     let scene = Scene::new();
     scene.publish(scene.zone(Zone::unsigned));
