@@ -627,7 +627,7 @@ pub struct LastChoice {
 /// `trace`
 #[derive(Debug, Args)]
 pub struct Trace {
-    /// The id that the sender got in the reply, or its Message-ID, or an address it came from.
+    /// The id that the sender got in the reply, or its Message-ID, or an address it came from or went to.
     pub what: String,
 }
 

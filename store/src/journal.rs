@@ -100,12 +100,13 @@ impl Store {
             .await
     }
 
-    /// The journeys of all messages whose acceptance mentions `text` (a Message-ID, an address). Looks through the
+    /// The journeys of all messages whose acceptance or destination mentions `text` (a Message-ID, an address), in whatever case. Looks through the
     /// whole journal, the newest messages first.
     pub async fn traces_with(&self, text: &str) -> Result<Vec<Trace>> {
         let text = text.to_owned();
         self.read(move |connection| {
-            let sql = "SELECT message FROM journal WHERE event = 'accepted' AND instr(detail, ?1) > 0 ORDER BY seq DESC LIMIT ?2";
+            let sql = "SELECT message FROM journal WHERE event IN ('accepted', 'filed', 'queued') AND instr(lower(detail), lower(?1)) > 0
+                       GROUP BY message ORDER BY max(seq) DESC LIMIT ?2";
             let mut select = connection.prepare(sql)?;
             let found = select.query_map(params![text, TRACES_MAX], |row| row.get(0))?;
             let messages: Vec<MessageId> = found.collect::<rusqlite::Result<_>>()?;

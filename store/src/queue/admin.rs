@@ -163,11 +163,11 @@ fn choose(connection: &Connection, filter: &QueueFilter, after: RelayId) -> Resu
             filter.message.as_ref().map(|value| value as _),
         ),
         (
-            "reverse_path",
+            "reverse_path COLLATE NOCASE",
             filter.sender.as_ref().map(|value| value as _),
         ),
         (
-            "recipient",
+            "recipient COLLATE NOCASE",
             filter.recipient.as_ref().map(|value| value as _),
         ),
         ("domain", filter.domain.as_ref().map(|value| value as _)),

@@ -26,9 +26,9 @@ const LISTED_MAX: u64 = 100_000;
 pub struct QueueFilter {
     /// This message.
     pub message: Option<MessageId>,
-    /// The reverse-path is exactly this; empty text: the null path.
+    /// The reverse-path is this, in whatever case; empty text: the null path.
     pub sender: Option<String>,
-    /// A recipient is exactly this.
+    /// A recipient is this, in whatever case.
     pub recipient: Option<String>,
     /// A recipient is in this domain.
     pub domain: Option<String>,
@@ -94,8 +94,8 @@ impl Store {
     pub async fn queue(&self, filter: QueueFilter) -> Result<Vec<Queued>> {
         self.read(move |connection| {
             let sql = format!(
-                "{SELECT} WHERE (?1 IS NULL OR reverse_path = ?1)
-                    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message AND recipient = ?2))
+                "{SELECT} WHERE (?1 IS NULL OR reverse_path = ?1 COLLATE NOCASE)
+                    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message AND recipient = ?2 COLLATE NOCASE))
                     AND (?3 IS NULL OR EXISTS (SELECT 1 FROM relay WHERE relay.message = outbound.message AND domain = ?3))
                     AND (?5 IS NULL OR outbound.message = ?5)
                  ORDER BY outbound.message LIMIT ?4"
