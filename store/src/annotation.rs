@@ -7,6 +7,7 @@
 
 use rusqlite::{Connection, params};
 
+use crate::mailbox::row::OpenRow;
 use crate::sharing::Access;
 use crate::{AccountId, Error, MailboxId, Result, Store, mailbox};
 
@@ -83,7 +84,8 @@ impl Store {
         .await
     }
 
-    /// Sets and removes annotations of a mailbox, or of the server: all of them, or none.
+    /// Sets and removes annotations of a mailbox, or of the server: all of them, or none. A change of those of a mailbox gives it a new
+    /// mod-sequence (RFC 7162 §3.2).
     pub async fn annotate(
         &self,
         access: impl Into<Access>,
@@ -95,13 +97,17 @@ impl Store {
             if let Some(mailbox) = mailbox {
                 mailbox::require_owned(tx.connection, access.owner(), mailbox)?;
             }
+            let mut changed = false;
             for change in &changes {
-                put(tx.connection, access, mailbox, change)?;
+                changed |= put(tx.connection, access, mailbox, change)?;
                 match (change.scope, mailbox) {
                     (Scope::Private, _) => tx.touched_account(access.user()),
                     (Scope::Shared, Some(mailbox)) => tx.touched(access.owner(), mailbox),
                     (Scope::Shared, None) => tx.touched_server(),
                 }
+            }
+            if let Some(mailbox) = mailbox.filter(|_| changed) {
+                OpenRow::open(tx.connection, access.owner(), mailbox)?.close(tx)?;
             }
             Ok(())
         })
@@ -127,12 +133,13 @@ fn key(mailbox: Option<MailboxId>) -> MailboxId {
     mailbox.unwrap_or(MailboxId(0))
 }
 
+/// True if something has changed.
 fn put(
     connection: &Connection,
     access: Access,
     mailbox: Option<MailboxId>,
     change: &Annotation,
-) -> Result<()> {
+) -> Result<bool> {
     let (account, owner) = match (change.scope, mailbox) {
         (Scope::Private, _) => (access.user(), access.user()),
         (Scope::Shared, Some(_)) => (AccountId(0), access.owner()),
@@ -141,17 +148,18 @@ fn put(
     let name = change.name.to_ascii_lowercase();
     let Some(value) = &change.value else {
         let sql = "DELETE FROM annotation WHERE mailbox = ?1 AND account = ?2 AND name = ?3";
-        connection.execute(sql, params![key(mailbox), account, name])?;
-        return Ok(());
+        let removed = connection.execute(sql, params![key(mailbox), account, name])?;
+        return Ok(removed > 0);
     };
     if value.len() > ANNOTATION_OCTETS_MAX || name.len() > ANNOTATION_NAME_OCTETS_MAX {
         return Err(Error::Limit("octets in the annotation"));
     }
     let sql =
         "INSERT INTO annotation (mailbox, account, name, owner, value) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT DO UPDATE SET value = excluded.value";
-    connection.execute(sql, params![key(mailbox), account, name, owner, value])?;
-    check_room(connection, key(mailbox), account, owner)
+               ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
+    let put = connection.execute(sql, params![key(mailbox), account, name, owner, value])?;
+    check_room(connection, key(mailbox), account, owner)?;
+    Ok(put > 0)
 }
 
 /// Gives a mailbox all annotations of another.

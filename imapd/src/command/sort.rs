@@ -57,7 +57,8 @@ impl ImapSession {
             scores,
         };
         let Some(returns) = sort.returns else {
-            out.put(&Response::Sort(results.numbers()));
+            let modseq = results.highest_modseq().filter(|_| by_modseq);
+            out.put(&Response::Sort(results.numbers(), modseq));
             return Ok(Done::text("SORT completed"));
         };
         let found = results.found(tag, returns, by_modseq);

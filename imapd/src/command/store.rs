@@ -54,21 +54,19 @@ impl ImapSession {
 
 /// Messages that others have expunged: the flags of the rest are changed and told, and the answer is NO; it is OK if the
 /// command was silent (RFC 2180 §4.2), and always with UIDs, because those that do not exist are ignored (RFC 3501
-/// §6.4.8). What was modified is more than a NO says, so MODIFIED goes before it.
+/// §6.4.8). MODIFIED stands in either (RFC 7162 §3.1.3).
 fn finish(numbering: Numbering, view: &mut View, modified: &[Uid], refused: bool) -> Outcome {
     // RFC 7162 §3.1.3 recommends to tell at once what has changed.
     modified.iter().for_each(|uid| view.must_tell(uid.value()));
     let modified = view.numbers(numbering, modified.iter().map(|uid| uid.value()));
-    if !modified.is_empty() {
-        return Ok(Done::code(
+    match (modified.is_empty(), refused) {
+        (true, true) => Err(Reject::ExpungeIssued),
+        (true, false) => Ok(Done::text("STORE completed")),
+        (false, true) => Err(Reject::Modified(modified)),
+        (false, false) => Ok(Done::code(
             Code::Modified(modified),
             "Conditional STORE failed for some",
-        ));
-    }
-    if refused {
-        Err(Reject::ExpungeIssued)
-    } else {
-        Ok(Done::text("STORE completed"))
+        )),
     }
 }
 

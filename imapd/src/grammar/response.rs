@@ -161,8 +161,8 @@ pub enum Response {
     },
     /// `* SEARCH`, with the highest mod-sequence if one was asked for.
     Search(Vec<u32>, Option<u64>),
-    /// `* SORT` (RFC 5256)
-    Sort(Vec<u32>),
+    /// `* SORT` (RFC 5256), likewise (RFC 7162 §3.1.9).
+    Sort(Vec<u32>, Option<u64>),
     /// `* THREAD` (RFC 5256)
     Thread(Threads),
     /// `* ESEARCH`
@@ -273,8 +273,8 @@ impl Response {
                     quote::astring(name.as_bytes(), into);
                 }
             }
-            Self::Search(numbers, modseq) => encode_search(numbers, *modseq, into),
-            Self::Sort(numbers) => encode_numbers("SORT", numbers, into),
+            Self::Search(numbers, modseq) => encode_found("SEARCH", numbers, *modseq, into),
+            Self::Sort(numbers, modseq) => encode_found("SORT", numbers, *modseq, into),
             Self::Thread(threads) => encode_threads(threads, into),
             Self::Esearch(found) => found.encode(dialect, into),
             Self::Tagged { .. }
@@ -389,14 +389,6 @@ fn encode_status(name: &str, items: &[(StatusItem, u64)], dialect: Dialect, into
     into.push(b')');
 }
 
-fn encode_numbers(word: &str, numbers: &[u32], into: &mut Vec<u8>) {
-    into.extend_from_slice(word.as_bytes());
-    for number in numbers {
-        into.push(b' ');
-        quote::number(u64::from(*number), into);
-    }
-}
-
 fn encode_threads(threads: &Threads, into: &mut Vec<u8>) {
     into.extend_from_slice(b"THREAD");
     if !threads.roots.is_empty() {
@@ -405,8 +397,12 @@ fn encode_threads(threads: &Threads, into: &mut Vec<u8>) {
     }
 }
 
-fn encode_search(numbers: &[u32], modseq: Option<u64>, into: &mut Vec<u8>) {
-    encode_numbers("SEARCH", numbers, into);
+fn encode_found(word: &str, numbers: &[u32], modseq: Option<u64>, into: &mut Vec<u8>) {
+    into.extend_from_slice(word.as_bytes());
+    for number in numbers {
+        into.push(b' ');
+        quote::number(u64::from(*number), into);
+    }
     if let Some(modseq) = modseq.filter(|_| !numbers.is_empty()) {
         into.extend_from_slice(format!(" (MODSEQ {modseq})").as_bytes());
     }

@@ -10,6 +10,7 @@ use daemon::sasl::Failure;
 use crate::grammar::Malformed;
 use crate::grammar::code::Code;
 use crate::grammar::response::Condition;
+use crate::grammar::sequence::Ranges;
 use crate::view::NoSuchNumber;
 
 /// Why a command is refused.
@@ -60,6 +61,9 @@ pub enum Reject {
     /// Messages named by the command were expunged by someone else.
     #[error("messages were expunged")]
     ExpungeIssued,
+    /// The same, and others of them have changed since (RFC 7162 §3.1.3).
+    #[error("messages were expunged and modified")]
+    Modified(Ranges),
     /// A part in a transfer encoding that this server does not know (RFC 3516 §4.3).
     #[error("unknown transfer encoding")]
     UnknownEncoding,
@@ -164,6 +168,10 @@ impl Reject {
             Self::TooManyAnnotations => no(Code::MetadataTooMany, "Too many annotations"),
             Self::TryCreate => no(Code::TryCreate, "Mailbox does not exist"),
             Self::ExpungeIssued => no(Code::ExpungeIssued, "Some of the messages no longer exist"),
+            Self::Modified(modified) => no(
+                Code::Modified(modified.clone()),
+                "Some of the messages no longer exist",
+            ),
             Self::UnknownEncoding => no(Code::UnknownCte, "Transfer encoding is not known"),
             Self::NoSuchUse => no(Code::UseAttribute, "No such special use"),
             Self::UseTaken => no(Code::UseAttribute, "Another mailbox has this special use"),
