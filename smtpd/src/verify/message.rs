@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use daemon::config::Verify;
+use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::common::verify::{DomainKey, VerifySignature};
+use mail_auth::dkim::{DkimError, Signature};
 use mail_auth::dmarc::Dmarc;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput,
-    DmarcResult, IprevResult, MessageAuthenticator, Parameters, SpfResult,
+    DmarcResult, Error, IprevResult, MessageAuthenticator, Parameters, SpfResult,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -313,12 +315,21 @@ struct Asking<'a> {
 impl<'a> Asking<'a> {
     async fn dkim(&self) -> Vec<DkimOutput<'a>> {
         let parameters = Parameters::new(self.message).with_txt_cache(self.memory);
+        let signatures = || self.message.dkim_headers.iter().map(|field| &field.header);
         let asked = timeout_at(self.deadline, self.resolver.verify_dkim(parameters)).await;
-        asked.unwrap_or_else(|_| {
-            let signatures = self.message.dkim_headers.iter();
+        let mut outputs = asked.unwrap_or_else(|_| {
             let unknown = |signature| DkimOutput::temp_err(no_answer()).with_signature(signature);
-            signatures.map(|field| unknown(&field.header)).collect()
-        })
+            signatures().map(unknown).collect()
+        });
+        for output in &mut outputs {
+            let weak = signatures()
+                .filter_map(|signature| Some((signature, weakness(signature)?)))
+                .find(|(signature, _)| output.signature() == Some(signature));
+            if let Some((signature, error)) = weak {
+                *output = DkimOutput::perm_err(error).with_signature(signature);
+            }
+        }
+        outputs
     }
 
     async fn arc(&self) -> ArcOutput<'a> {
@@ -340,6 +351,19 @@ impl<'a> Asking<'a> {
                 .with_spf_result(unknown())
                 .with_dkim_result(unknown())
         })
+    }
+}
+
+/// Why a signature proves nothing even if it is right: SHA-1 (RFC 8301 §3.1), or an author who is not signed (RFC 6376 §6.1.1).
+fn weakness(signature: &Signature) -> Option<Error> {
+    let is_from = |name: &String| name.eq_ignore_ascii_case("From");
+    match signature {
+        Signature {
+            a: Algorithm::RsaSha1,
+            ..
+        } => Some(Error::Dkim(DkimError::UnsupportedAlgorithm)),
+        Signature { h, .. } if !h.iter().any(is_from) => Some(Error::MissingParameters),
+        _ => None,
     }
 }
 
@@ -413,5 +437,23 @@ fn word(result: &DkimResult) -> &'static str {
         DkimResult::PermError(_) => "permerror",
         DkimResult::TempError(_) => "temperror",
         DkimResult::None => "none",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_covers_the_author_and_is_not_made_with_sha1() {
+        let signature = |a, h: &[&str]| Signature {
+            a,
+            h: h.iter().map(|name| (*name).to_owned()).collect(),
+            ..Signature::default()
+        };
+        let sha256 = Algorithm::RsaSha256;
+        assert_eq!(weakness(&signature(sha256, &["To", "from"])), None);
+        assert!(weakness(&signature(sha256, &["To", "Subject"])).is_some());
+        assert!(weakness(&signature(Algorithm::RsaSha1, &["From"])).is_some());
     }
 }

@@ -138,6 +138,21 @@ fn a_signature_of_a_part_of_the_body_does_not_count_and_one_of_all_of_it_does() 
 }
 
 #[test]
+fn a_signature_made_with_sha1_does_not_count() {
+    let world = World::new();
+    let key = ForeignKey::new(&world);
+    world.publish(sender("p=none").txt("s1._domainkey.sender.test", &key.record));
+    let signed = key.sign(&world, MESSAGE, "{'signature_algorithm': b'rsa-sha1'}");
+    world.send(WRONG, "a@b.test", &signed).unwrap();
+    let verdict = world.verdict();
+    assert!(
+        verdict.contains("dkim=permerror (unsupported algorithm)"),
+        "{verdict}"
+    );
+    assert!(verdict.contains("dmarc=fail"), "{verdict}");
+}
+
+#[test]
 fn forged_verdicts_of_our_name_are_taken_out() {
     let world = World::new();
     world.publish(sender("p=none"));
