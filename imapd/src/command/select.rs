@@ -141,6 +141,7 @@ impl ImapSession {
         let manner = Manner {
             flags: true,
             expunge: false,
+            modseq: false,
             uid: true,
             enabled: self.enabled,
         };

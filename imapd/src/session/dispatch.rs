@@ -298,6 +298,8 @@ impl ImapSession {
             let manner = Manner {
                 expunge: facts.tells == Tells::All,
                 flags,
+                // What expunges by itself says it in its tagged response: see `after_expunge`.
+                modseq: flags && !facts.writes,
                 uid: facts.uid || uid,
                 enabled,
             };

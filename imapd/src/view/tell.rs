@@ -22,6 +22,9 @@ pub struct Manner {
     pub expunge: bool,
     /// Whether changed flags are told.
     pub flags: bool,
+    /// Whether a client with QRESYNC hears after VANISHED up to where it knows all now. Not from a command whose tagged
+    /// response says so, and not if it is not told of all.
+    pub modseq: bool,
     /// Whether FETCH responses carry UID in any case: after a UID command (RFC 3501 §6.4.8).
     pub uid: bool,
     /// What the client has enabled.
@@ -59,6 +62,7 @@ impl View {
             return Ok(());
         }
         self.forget_unseen();
+        let vanished = manner.expunge && !self.gone.is_empty();
         if manner.expunge {
             self.tell_expunged(manner, out).await?;
         }
@@ -69,7 +73,7 @@ impl View {
         } else {
             self.changed.clear();
         }
-        self.tell_held(manner, out);
+        self.tell_modseq(manner, vanished, out);
         Ok(())
     }
 
@@ -124,15 +128,17 @@ impl View {
     }
 
     /// Messages have gone of which the client may not hear now: if the connection broke, it must ask again from before
-    /// that, whatever mod-sequences it has seen since (RFC 7162 §3.2).
-    fn tell_held(&self, manner: Manner, out: &mut Output) {
-        if let Some(held_at) = self.held_at.filter(|_| manner.enabled.qresync) {
-            out.put(&Response::Untagged(
-                Condition::Ok,
-                Some(Code::HighestModSeq(held_at.0)),
-                "Expunges are to be told".to_owned(),
-            ));
-        }
+    /// that, whatever mod-sequences it has seen since (RFC 7162 §3.2). Once it has heard of them it knows all again (§6): VANISHED has no
+    /// mod-sequence of its own, and without one interimap does not look at it.
+    fn tell_modseq(&self, manner: Manner, vanished: bool, out: &mut Output) {
+        let (modseq, text) = match self.held_at {
+            _ if !manner.enabled.qresync => return,
+            Some(held_at) => (held_at, "Expunges are to be told"),
+            None if vanished && manner.modseq => (self.modseq, "All is told"),
+            None => return,
+        };
+        let code = Some(Code::HighestModSeq(modseq.0));
+        out.put(&Response::Untagged(Condition::Ok, code, text.to_owned()));
     }
 
     fn tell_exists(&mut self, manner: Manner, out: &mut Output) {

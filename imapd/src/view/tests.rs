@@ -89,6 +89,7 @@ fn followed(changes: Changes, entries: &[EntryState]) -> Changes {
 const PLAIN: Manner = Manner {
     flags: true,
     expunge: true,
+    modseq: true,
     uid: false,
     enabled: Enabled {
         condstore: false,
@@ -351,7 +352,10 @@ fn qresync_tells_expunges_by_uid_and_only_of_what_the_client_has_heard() {
     let mut view = view(&[405, 406, 407, 410]);
     view.apply(&changes(2, &[state(500, 2, Flags::NONE)], &[405, 407, 410]));
     view.apply(&changes(3, &[], &[300, 500]));
-    assert_eq!(told(&mut view, manner), "* VANISHED 405,407,410\r\n");
+    assert_eq!(
+        told(&mut view, manner),
+        "* VANISHED 405,407,410\r\n* OK [HIGHESTMODSEQ 3] All is told\r\n"
+    );
     assert_eq!(told(&mut view, manner), "");
     assert_eq!(uids(&view), [406]);
 }
@@ -367,7 +371,10 @@ fn while_expunges_are_held_back_the_client_must_not_believe_that_it_knows_all() 
         "* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (5))\r\n* OK [HIGHESTMODSEQ 1] Expunges are to be told\r\n"
     );
     manner.expunge = true;
-    assert_eq!(told(&mut view, manner), "* VANISHED 1\r\n");
+    assert_eq!(
+        told(&mut view, manner),
+        "* VANISHED 1\r\n* OK [HIGHESTMODSEQ 5] All is told\r\n"
+    );
     manner.expunge = false;
     view.apply(&changes(6, &[state(2, 6, Flags::NONE)], &[]));
     assert_eq!(
