@@ -9,6 +9,7 @@
 )]
 
 mod fetch;
+mod interimap;
 mod mutt;
 mod node;
 mod offlineimap;
