@@ -39,6 +39,14 @@ impl Answer {
         }
     }
 
+    /// The same with a last line for people.
+    #[must_use]
+    pub fn note(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self.text.push('\n');
+        self
+    }
+
     /// One thing: a line for each property, or an object.
     pub fn record<T: Serialize>(item: &T, lines: &[(&str, String)]) -> Self {
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);

@@ -167,7 +167,7 @@ async fn list(office: &Office, narrowed: Narrowed, limit: u64) -> Outcome<Answer
         .map(Shown::from)
         .collect();
     let rows: Vec<[String; 7]> = queued.iter().flat_map(rows).collect();
-    Ok(Answer::table(
+    let answer = Answer::table(
         [
             "ID",
             "ACCEPTED",
@@ -179,7 +179,14 @@ async fn list(office: &Office, narrowed: Narrowed, limit: u64) -> Outcome<Answer
         ],
         &rows,
         &queued,
-    ))
+    );
+    if queued.len() as u64 != limit {
+        return Ok(answer);
+    }
+    let waiting = office.store.queue_size().await?;
+    Ok(answer.note(&format!(
+        "These are the oldest {limit} messages, of {waiting} in the queue. --limit shows more; --domain, --sender and --recipient narrow it."
+    )))
 }
 
 /// A line for each recipient: what becomes of them differs.

@@ -95,6 +95,10 @@ fn a_host_that_says_not_now_is_asked_again_and_has_the_message_once() {
         let queue: serde_json::Value = serde_json::from_str(&queue).unwrap();
         let due = |at: usize| queue[0]["recipients"][at]["next_attempt"].clone();
         assert_eq!(due(0), due(1));
+        // A line for each recipient, and a word on what a limit leaves out.
+        let table = ground.mailctl(&["queue", "list", "--limit", "1"]);
+        assert_eq!(table.lines().count(), 4, "{table}");
+        assert!(table.contains("of 1 in the queue"), "{table}");
         drop(postfix);
         let postfix = ground.postfix(&[]);
         ground.mailctl(&["queue", "retry", "--sender", SENDER]);
