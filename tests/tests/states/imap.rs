@@ -26,6 +26,9 @@ fn each_command_is_answered_as_its_state_demands() {
     server
         .mailctl_ok(&["account", "admin", ALICE, "on"], "")
         .unwrap();
+    // Without a limit there is no quota root.
+    let limit = ["account", "quota", ALICE, "--octets", "1G"];
+    server.mailctl_ok(&limit, "").unwrap();
     table.assert_answers(|state, command| answer(&server, state, command));
 }
 
