@@ -16,6 +16,8 @@
 //!
 //! Pure; nothing fails. Costs grow with the length of the text times the number of words.
 
+use std::ops::RangeInclusive;
+
 use super::fold::{Needle, fold_into, folded_window};
 
 /// The score of what is there just as it was written.
@@ -32,6 +34,8 @@ const WORDS_MAX: usize = 16;
 const WORD_CHARACTERS_MAX: usize = 64;
 /// Edits that any word may take.
 const EDITS_MAX: usize = 2;
+/// Characters of the longest word that may be near to one.
+const LONGEST: usize = WORD_CHARACTERS_MAX + EDITS_MAX;
 /// Characters with which near words begin or end alike: a gram of the full-text index.
 const ALIKE: usize = 3;
 
@@ -93,10 +97,13 @@ impl FuzzyNeedle {
                 missed.push((word, best));
             }
         }
-        if missed.is_empty() {
+        let lengths = missed.iter().map(|(word, _)| word.lengths());
+        let Some(lengths) =
+            lengths.reduce(|a, b| *a.start().min(b.start())..=*a.end().max(b.end()))
+        else {
             return;
-        }
-        for_each_word(text, |found| {
+        };
+        for_each_word(text, lengths, |found| {
             for (word, best) in &mut missed {
                 **best = word.nearness(found).max(**best);
             }
@@ -139,6 +146,12 @@ impl Word {
         vec![start.iter().collect(), end.iter().collect()]
     }
 
+    /// How many characters a near word has.
+    fn lengths(&self) -> RangeInclusive<usize> {
+        let length = self.characters.len();
+        length - self.edits..=length + self.edits
+    }
+
     fn ends<'c>(&self, characters: &'c [char]) -> (&'c [char], &'c [char]) {
         let length = characters.len();
         (
@@ -149,7 +162,7 @@ impl Word {
 
     /// The score of a word that was found, unless it is the same; 0 if it is not near.
     fn nearness(&self, found: &[char]) -> u8 {
-        if found.len().abs_diff(self.characters.len()) > self.edits {
+        if !self.lengths().contains(&found.len()) {
             return 0;
         }
         let (own, other) = (self.ends(&self.characters), self.ends(found));
@@ -164,12 +177,36 @@ impl Word {
 
 /// Letters, digits, and the accents that folding sets apart from their letters.
 fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)
+    match c.is_ascii() {
+        true => c.is_ascii_alphanumeric(),
+        false => c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c),
+    }
 }
 
-/// Calls `each` with the folded words of a text that are not too long to be near to any.
-fn for_each_word(text: &str, mut each: impl FnMut(&[char])) {
-    let mut word = Vec::with_capacity(WORD_CHARACTERS_MAX + EDITS_MAX + 1);
+/// Calls `each` with the folded words of a text that have so many characters.
+fn for_each_word(text: &str, lengths: RangeInclusive<usize>, mut each: impl FnMut(&[char])) {
+    let mut word = Vec::with_capacity(LONGEST + 1);
+    if text.is_ascii() {
+        let words = text
+            .as_bytes()
+            .split(|octet| !octet.is_ascii_alphanumeric());
+        for found in words.filter(|found| lengths.contains(&found.len())) {
+            word.clear();
+            word.extend(
+                found
+                    .iter()
+                    .map(|octet| char::from(octet.to_ascii_lowercase())),
+            );
+            each(&word);
+        }
+        return;
+    }
+    let mut end = |word: &mut Vec<char>| {
+        if lengths.contains(&word.len()) {
+            each(word);
+        }
+        word.clear();
+    };
     let mut folded = String::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -178,41 +215,63 @@ fn for_each_word(text: &str, mut each: impl FnMut(&[char])) {
         fold_into(window, &mut folded);
         for c in folded.chars() {
             if !is_of_word(c) {
-                end_word(&mut word, &mut each);
-            } else if word.len() <= WORD_CHARACTERS_MAX + EDITS_MAX {
+                end(&mut word);
+            } else if word.len() <= LONGEST {
                 word.push(c);
             }
         }
         rest = tail;
     }
-    end_word(&mut word, &mut each);
+    end(&mut word);
 }
 
-fn end_word(word: &mut Vec<char>, each: &mut impl FnMut(&[char])) {
-    if !word.is_empty() && word.len() <= WORD_CHARACTERS_MAX + EDITS_MAX {
-        each(word);
-    }
-    word.clear();
-}
-
-/// The edits that lead from one word to the other, where no character is edited twice.
+/// The edits that lead from one word to the other, where no character is edited twice; exact up to [`EDITS_MAX`], above that only more than it.
+///
+/// What both begin and end with is set aside, which leaves little of most words that come here.
 fn edits_between(one: &[char], other: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
+    let pairs = one.iter().zip(other);
+    let start = pairs.take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[start..], &other[start..]);
+    let pairs = one.iter().rev().zip(other.iter().rev());
+    let end = pairs.take_while(|(a, b)| a == b).count();
+    edits_of_rest(&one[..one.len() - end], &other[..other.len() - end])
+}
+
+/// A line of the table of edits: how many lead from the characters of one word so far to each beginning of the other.
+type Line = [usize; LONGEST + 1];
+
+/// From nothing to each beginning of the other word.
+const FIRST_LINE: Line = {
+    let mut line = [0; LONGEST + 1];
+    let mut column = 0;
+    while column < line.len() {
+        line[column] = column;
+        column += 1;
+    }
+    line
+};
+
+fn edits_of_rest(one: &[char], other: &[char]) -> usize {
+    let (mut before, mut above) = (FIRST_LINE, FIRST_LINE);
     for (row, &a) in one.iter().enumerate() {
-        let mut line = vec![row + 1];
+        let mut line = FIRST_LINE;
+        line[0] = row + 1;
+        let mut least_of_all = line[0];
         for (column, &b) in other.iter().enumerate() {
             let replaced = above[column] + usize::from(a != b);
             let mut least = replaced.min(above[column + 1] + 1).min(line[column] + 1);
-            let swapped = row > 0 && column > 0 && a == other[column - 1] && b == one[row - 1];
-            if swapped {
+            if row > 0 && column > 0 && a == other[column - 1] && b == one[row - 1] {
                 least = least.min(before[column - 1] + 1);
             }
-            line.push(least);
+            line[column + 1] = least;
+            least_of_all = least_of_all.min(least);
         }
-        before = std::mem::replace(&mut above, line);
+        if least_of_all > EDITS_MAX {
+            return least_of_all;
+        }
+        (before, above) = (above, line);
     }
-    above.last().copied().unwrap_or(0)
+    above[other.len()]
 }
 
 #[cfg(test)]
@@ -293,5 +352,8 @@ mod tests {
         assert_eq!(edits("abc", "ab"), 1);
         assert_eq!(edits("", "ab"), 2);
         assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("abcdefgh", "badcefgh"), 2);
+        assert_eq!(edits("aab", "ab"), 1);
+        assert!(edits("abcdef", "uvwxyz") > EDITS_MAX);
     }
 }
