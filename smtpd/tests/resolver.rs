@@ -226,6 +226,7 @@ async fn name_servers_that_keep_signatures_back_are_believed_without() {
     let tlsa = dns.tlsa("_25._tcp.mx.signed.test").await.unwrap();
     assert!(!tlsa.secure, "no DANE");
     assert!(!dns.mx("absent.test").await.unwrap().name_exists);
+    assert!(dns.keeps_signatures_back().await);
     // What SPF, DKIM and DMARC ask, too.
     let texts = dns.authenticator().txt_raw_lookup("signed.test.").await;
     assert_eq!(texts.unwrap(), b"v=spf1 -all");
@@ -236,6 +237,7 @@ async fn signatures_that_vanish_are_not_done_without() {
     let internet = internet();
     let dns = dns_of(&internet);
     assert!(dns.mx("signed.test").await.unwrap().secure);
+    assert!(!dns.keeps_signatures_back().await);
     internet.break_down(".", Fault::Unsigned).unwrap();
     let failed = dns.mx("unsigned.test").await.unwrap_err();
     assert_eq!(failed, DnsFailure::Withheld);

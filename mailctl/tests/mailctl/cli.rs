@@ -188,6 +188,33 @@ fn a_certificate_that_is_not_there_is_a_fault_of_the_configuration() {
 }
 
 #[test]
+fn files_that_the_configuration_names_are_looked_at() {
+    let scratch = Scratch::with_domain();
+    let check = |more: &str| {
+        let text = format!(
+            "hostname = \"mail.example.test\"\ndata_dir = \"data\"\n[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout_seconds = 1\n{more}"
+        );
+        std::fs::write(scratch.path("pennyblack.toml"), text).expect("written");
+        scratch.run(&["config", "check"])
+    };
+    let host =
+        "[relay]\nsmart_host = { host = \"a.test\", user = \"us\", password_file = \"pw\" }\n";
+    let run = check(host);
+    assert_eq!(run.code, 5);
+    assert!(run.err.contains("pw: No such file"), "{}", run.err);
+    std::fs::write(scratch.path("pw"), "\nsecret\n").expect("written");
+    let run = check(host);
+    assert!(run.err.contains("first line is empty"), "{}", run.err);
+    std::fs::write(scratch.path("pw"), "secret\n").expect("written");
+    let run = check(host);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let run = check("[relay]\nca_file = \"none.pem\"\n");
+    assert!(run.code == 5 && run.err.contains("none.pem"), "{}", run.err);
+    let run = check("trust_anchor = \"none.key\"\n");
+    assert!(run.code == 5 && run.err.contains("none.key"), "{}", run.err);
+}
+
+#[test]
 fn errors_are_json_for_those_who_want_json() {
     let scratch = Scratch::with_domain();
     let run = scratch.run(&["account", "show", "nobody@example.test", "--json"]);

@@ -31,6 +31,7 @@ use absence::Absences;
 pub use answer::{Answer, DnsFailure, Mx};
 pub use resolver::ResolverError;
 use resolver::{Servers, Verdict};
+use signatures::Signatures;
 
 /// The resolver. Cheap to clone; all clones remember the same.
 #[derive(Clone)]
@@ -55,6 +56,11 @@ impl Dns {
                 absences: Absences::default(),
             }),
         })
+    }
+
+    /// Whether the name servers are seen to keep DNSSEC signatures back, so that there is no DANE.
+    pub async fn keeps_signatures_back(&self) -> bool {
+        self.shared.servers.look().await == Signatures::KeptBack
     }
 
     /// The same resolver in the form that `mail-auth` works with. To be asked for anew for every message: the name servers

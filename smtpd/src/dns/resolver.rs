@@ -118,21 +118,16 @@ impl Servers {
     /// After a bogus answer: whose fault it is. Looked at once a minute at most.
     pub(super) async fn doubt(&self, resolver: &TokioResolver) -> Verdict {
         let _alone = self.doubting.lock().await;
-        let servers = {
-            let current = self.lock();
-            match current.judged {
-                Some((verdict, at)) if verdict == Verdict::Unsigned || is_young(at) => {
-                    return verdict;
-                }
-                _ => current.servers.clone(),
-            }
-        };
+        match self.lock().judged {
+            Some((verdict, at)) if verdict == Verdict::Unsigned || is_young(at) => return verdict,
+            _ => {}
+        }
         let is_root_bogus = matches!(
             resolver.lookup(Name::root(), RecordType::SOA).await,
             Err(NetError::Dns(DnsError::DnssecBogus | DnsError::Nsec { .. }))
         );
         let found = match is_root_bogus {
-            true => signatures::look(&servers, self.timeout() / TRIES).await,
+            true => self.look().await,
             false => Signatures::Passed,
         };
         if is_root_bogus && found == Signatures::Passed {
@@ -141,6 +136,12 @@ impl Servers {
             );
         }
         self.judge(found == Signatures::KeptBack)
+    }
+
+    /// What the name servers do with signatures.
+    pub(super) async fn look(&self) -> Signatures {
+        let servers = self.lock().servers.clone();
+        signatures::look(&servers, self.timeout() / TRIES).await
     }
 
     fn judge(&self, kept_back: bool) -> Verdict {
