@@ -378,10 +378,7 @@ fn store_batch(
             unchanged_since,
             before,
         };
-        changed |= match reader {
-            None => run.store(tx.connection, &mut row, &mut stored)?,
-            Some(reader) => run.store_as(reader, tx.connection, &mut row, &mut stored)?,
-        };
+        changed |= run.store(reader, tx.connection, &mut row, &mut stored)?;
     }
     drop(select);
     if changed {
@@ -399,83 +396,57 @@ struct FlagRun<'a> {
 }
 
 impl FlagRun<'_> {
-    /// Changes them; true if one of them really changed.
+    /// Changes them, perhaps for a `reader` whose `\Seen` is not that of the entries; true if one of them really changed.
     fn store(
         self,
-        connection: &Connection,
-        row: &mut OpenRow,
-        stored: &mut Stored,
-    ) -> Result<bool> {
-        let mut changed = false;
-        for mut state in self.before {
-            if self
-                .unchanged_since
-                .is_some_and(|since| state.modseq > since)
-            {
-                stored.modified.push(state.uid);
-                continue;
-            }
-            let (flags, keywords) = self.new.of(&state);
-            if (flags, keywords) != (state.flags, state.keywords) {
-                update_flags(connection, row, &state, flags, keywords)?;
-                state = EntryState {
-                    modseq: row.modseq,
-                    flags,
-                    keywords,
-                    ..state
-                };
-                changed = true;
-            }
-            stored.entries.push(state);
-        }
-        Ok(changed)
-    }
-
-    /// The same for somebody whose `\Seen` is not that of the entries.
-    fn store_as(
-        self,
-        reader: Reader,
+        reader: Option<Reader>,
         connection: &Connection,
         row: &mut OpenRow,
         stored: &mut Stored,
     ) -> Result<bool> {
         let mut shown = self.before.clone();
-        reader.show(connection, &mut shown)?;
+        if let Some(reader) = reader {
+            reader.show(connection, &mut shown)?;
+        }
         let (mut seen, mut unseen, mut changed) = (Vec::new(), Vec::new(), false);
-        for (base, mut state) in self.before.into_iter().zip(shown) {
-            if self
-                .unchanged_since
-                .is_some_and(|since| state.modseq > since)
-            {
+        for (base, state) in self.before.iter().zip(shown) {
+            let since = self.unchanged_since;
+            if since.is_some_and(|since| state.modseq > since) {
                 stored.modified.push(state.uid);
                 continue;
             }
             let (flags, keywords) = self.new.of(&state);
-            if (flags, keywords) != (state.flags, state.keywords) {
-                let common = (flags & !Flags::SEEN) | (base.flags & Flags::SEEN);
-                if (common, keywords) != (base.flags, base.keywords) {
-                    update_flags(connection, row, &base, common, keywords)?;
-                }
-                match (
-                    state.flags.contains(Flags::SEEN),
-                    flags.contains(Flags::SEEN),
-                ) {
-                    (false, true) => seen.push(state.uid),
-                    (true, false) => unseen.push(state.uid),
-                    _ => {}
-                }
-                state = EntryState {
-                    modseq: row.modseq,
-                    flags,
-                    keywords,
-                    ..state
-                };
-                changed = true;
+            if (flags, keywords) == (state.flags, state.keywords) {
+                stored.entries.push(state);
+                continue;
             }
-            stored.entries.push(state);
+            let common = match reader {
+                Some(_) => (flags & !Flags::SEEN) | (base.flags & Flags::SEEN),
+                None => flags,
+            };
+            if (common, keywords) != (base.flags, base.keywords) {
+                update_flags(connection, row, base, common, keywords)?;
+            }
+            match (
+                state.flags.contains(Flags::SEEN),
+                flags.contains(Flags::SEEN),
+            ) {
+                (false, true) => seen.push(state.uid),
+                (true, false) => unseen.push(state.uid),
+                _ => {}
+            }
+            stored.entries.push(EntryState {
+                modseq: row.modseq,
+                flags,
+                keywords,
+                ..state
+            });
+            changed = true;
         }
-        reader.mark(connection, &seen, true, row.modseq)?;
-        reader.mark(connection, &unseen, false, row.modseq)?;
+        if let Some(reader) = reader {
+            reader.mark(connection, &seen, true, row.modseq)?;
+            reader.mark(connection, &unseen, false, row.modseq)?;
+        }
         Ok(changed)
     }
 }

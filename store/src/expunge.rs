@@ -78,18 +78,6 @@ impl Store {
         Ok(gone)
     }
 
-    /// Octets of the messages with `\Deleted`. Costs in proportion to them.
-    pub async fn deleted_octets(&self, account: AccountId, mailbox: MailboxId) -> Result<u64> {
-        self.read(move |connection| {
-            crate::mailbox::require_owned(connection, account, mailbox)?;
-            let sql = "SELECT coalesce(sum(size), 0) FROM entry INDEXED BY entry_deleted WHERE mailbox = ?1 AND flags & 8 <> 0";
-            let mut select = connection.prepare_cached(sql)?;
-            let octets: i64 = select.query_row([mailbox], |row| row.get(0))?;
-            Ok(octets as u64)
-        })
-        .await
-    }
-
     async fn deleted_uids(&self, account: AccountId, mailbox: MailboxId) -> Result<Vec<Uid>> {
         self.read(move |connection| {
             if crate::mailbox::info(connection, account, mailbox)?.deleted == 0 {

@@ -1,8 +1,8 @@
 //! Names of contents, threads, and the replacement of a message, through the store's public calls. Every test ends with `check`.
 
 use store::{
-    AccountId, Address, Appending, Draft, Error, FlagChange, FlagOperation, Flags, MailboxInfo,
-    Missing, NewAccount, Options, Quota, Store, ThreadId, Uid,
+    AccountId, Address, Appending, Draft, Error, Flags, MailboxInfo, Missing, NewAccount, Options,
+    Quota, Store, ThreadId, Uid,
 };
 
 struct Fixture {
@@ -197,28 +197,5 @@ async fn a_replacement_is_whole_or_nothing() {
         .await;
     assert_eq!(missing, Err(Error::NotFound("mailbox")));
     store.sweep().await.expect("done");
-    fixture.end().await;
-}
-
-#[tokio::test]
-async fn what_is_deleted_has_a_size() {
-    let fixture = Fixture::new().await;
-    let (store, alice) = (&fixture.store, fixture.alice);
-    let deleted = fixture.message("INBOX", &["Subject: a"]).await;
-    fixture.message("INBOX", &["Subject: b"]).await;
-    let inbox = fixture.info("INBOX").await;
-    let octets = store.deleted_octets(alice, inbox.id);
-    assert_eq!(octets.await, Ok(0));
-    let change = FlagChange {
-        operation: FlagOperation::Add,
-        flags: Flags::DELETED,
-        keywords: Vec::new(),
-    };
-    store
-        .store_flags(alice, inbox.id, &[deleted], &change, None)
-        .await
-        .expect("done");
-    let octets = store.deleted_octets(alice, inbox.id);
-    assert_eq!(octets.await, Ok(inbox.size / 2));
     fixture.end().await;
 }
