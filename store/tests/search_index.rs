@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use store::mime::search::{Scope, pieces};
 use store::mime::{FuzzyNeedle, Needle};
 use store::{
-    AccountId, Address, Appending, Candidates, Draft, Flags, Indexing, Missing, NewAccount,
-    Options, Store, TextTest, Uid,
+    AccountId, Address, Appending, Candidates, Draft, Flags, Indexing, MailboxId, Missing,
+    NewAccount, Options, Store, TextTest, Uid,
 };
 use tokio::runtime::Runtime;
 
@@ -48,6 +48,26 @@ impl Fixture {
         };
         let appended = self.store.append(self.alice, name, vec![appending]).await;
         appended.expect("append").uids[0]
+    }
+
+    /// INBOX with so many indexed letters, whose texts are `text-00-text` and so on.
+    async fn with_letters(count: u32) -> Fixture {
+        let fixture = Fixture::new().await;
+        for number in 0..count {
+            let body = format!("text-{number:02}-text");
+            fixture.append("INBOX", &letter("hello", &body)).await;
+        }
+        fixture.index().await;
+        fixture
+    }
+
+    async fn inbox(&self) -> MailboxId {
+        let inbox = self.store.mailbox(self.alice, "INBOX").await;
+        inbox.expect("INBOX").id
+    }
+
+    async fn index_octets(&self) -> u64 {
+        self.store.index_status().await.expect("status").octets
     }
 
     async fn index(&self) {
@@ -161,19 +181,8 @@ async fn a_new_message_lies_beyond_what_the_index_speaks_of() {
 
 #[tokio::test]
 async fn copies_are_known_as_soon_as_they_are_looked_at_and_moved_messages_are_found() {
-    let fixture = Fixture::new().await;
-    for number in 0..10 {
-        let body = format!("text-{number}-text");
-        fixture.append("INBOX", &letter("hello", &body)).await;
-    }
-    fixture.index().await;
-    let octets = fixture.store.index_status().await.expect("status").octets;
-    let inbox = fixture
-        .store
-        .mailbox(fixture.alice, "INBOX")
-        .await
-        .expect("INBOX")
-        .id;
+    let fixture = Fixture::with_letters(10).await;
+    let (octets, inbox) = (fixture.index_octets().await, fixture.inbox().await);
     let some: Vec<Uid> = [3, 5, 8].into_iter().filter_map(Uid::new).collect();
     let store = &fixture.store;
     let moved = store.move_messages(fixture.alice, inbox, &some, "Archive", Missing::Refused);
@@ -182,26 +191,15 @@ async fn copies_are_known_as_soon_as_they_are_looked_at_and_moved_messages_are_f
     // Nothing was written anew.
     let now = fixture.store.index_status().await.expect("status");
     assert_eq!((now.octets, now.waiting), (octets, 0));
-    assert_eq!(fixture.bodies("Archive", "text-4-").await, [2]);
-    assert!(fixture.bodies("INBOX", "text-4-").await.is_empty());
+    assert_eq!(fixture.bodies("Archive", "text-04-").await, [2]);
+    assert!(fixture.bodies("INBOX", "text-04-").await.is_empty());
     fixture.end().await;
 }
 
 #[tokio::test]
 async fn removed_messages_leave_the_index() {
-    let fixture = Fixture::new().await;
-    for number in 0..40 {
-        let body = format!("text-{number:02}-text");
-        fixture.append("INBOX", &letter("hello", &body)).await;
-    }
-    fixture.index().await;
-    let octets = fixture.store.index_status().await.expect("status").octets;
-    let inbox = fixture
-        .store
-        .mailbox(fixture.alice, "INBOX")
-        .await
-        .expect("INBOX")
-        .id;
+    let fixture = Fixture::with_letters(40).await;
+    let (octets, inbox) = (fixture.index_octets().await, fixture.inbox().await);
     let gone: Vec<Uid> = (1..=30).filter_map(Uid::new).collect();
     let store = &fixture.store;
     store
@@ -213,7 +211,7 @@ async fn removed_messages_leave_the_index() {
     assert_eq!(fixture.bodies("INBOX", "text-34-").await, [35]);
     // More than half are gone: what is left is written anew.
     fixture.index().await;
-    assert!(fixture.store.index_status().await.expect("status").octets < octets);
+    assert!(fixture.index_octets().await < octets);
     assert_eq!(fixture.bodies("INBOX", "text-34-").await, [35]);
     fixture.end().await;
 }
@@ -401,12 +399,7 @@ async fn read_all(
     scope: Scope,
     holds: impl Fn(&[String]) -> bool,
 ) -> Vec<u32> {
-    let inbox = fixture
-        .store
-        .mailbox(fixture.alice, "INBOX")
-        .await
-        .expect("INBOX")
-        .id;
+    let inbox = fixture.inbox().await;
     let uids: Vec<Uid> = (1..=messages).filter_map(Uid::new).collect();
     let indexes = fixture
         .store
