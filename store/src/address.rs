@@ -132,6 +132,22 @@ impl rusqlite::types::FromSql for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_normal_form_stays(local in "\\PC{0,12}", domain in "[\\PC.-]{0,12}|[a-zA-Z0-9.-]{1,12}") {
+            if let Ok(address) = Address::parse(&format!("{local}@{domain}")) {
+                prop_assert_eq!(Address::parse(address.as_str()), Ok(address.clone()));
+                prop_assert_eq!(Address::from_parts(address.local(), address.domain()), Ok(address.clone()));
+                prop_assert!(address.domain().is_ascii());
+            }
+            if let Ok(domain) = normal_domain(&domain) {
+                prop_assert_eq!(normal_domain(&domain), Ok(domain.clone()));
+                prop_assert!(!domain.contains(['/', '\0', ' ', '@']), "{domain:?}");
+            }
+        }
+    }
 
     #[test]
     fn spelling_does_not_matter() {
