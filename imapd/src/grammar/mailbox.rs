@@ -74,6 +74,16 @@ pub fn kept(name: &str) -> String {
     name.nfc().collect()
 }
 
+/// ` INBOX` or ` (a b)`, each as it is kept (RFC 5465 §8, one-or-more-mailbox).
+pub fn parse_names(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
+    cursor.space()?;
+    let names = match cursor.peek() {
+        Some(b'(') => cursor.list(parse)?,
+        _ => vec![parse(cursor)?],
+    };
+    Ok(names.iter().map(|name| kept(name)).collect())
+}
+
 fn is_inbox_or_below(name: &str) -> bool {
     let rest = name.strip_prefix(INBOX);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))

@@ -127,8 +127,8 @@ impl Filter {
             "INBOXES" => Self::Inboxes,
             "PERSONAL" => Self::Personal,
             "SUBSCRIBED" => Self::Subscribed,
-            "SUBTREE" => Self::Subtree(parse_names(cursor)?),
-            "MAILBOXES" => Self::Mailboxes(parse_names(cursor)?),
+            "SUBTREE" => Self::Subtree(mailbox::parse_names(cursor)?),
+            "MAILBOXES" => Self::Mailboxes(mailbox::parse_names(cursor)?),
             _ => return Err(Malformed::Expected("a mailbox filter")),
         })
     }
@@ -144,14 +144,6 @@ impl Filter {
             Self::Subtree(names) | Self::Mailboxes(names) => names,
             _ => &[],
         }
-    }
-}
-
-fn parse_names(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
-    cursor.space()?;
-    match cursor.peek() {
-        Some(b'(') => cursor.list(mailbox::parse),
-        _ => Ok(vec![mailbox::parse(cursor)?]),
     }
 }
 
@@ -252,6 +244,8 @@ mod tests {
         let read = groups("SET (MAILBOXES (INBOX a) (SubscriptionChange MailboxName))");
         assert_eq!(read[0].filter.names(), ["INBOX", "a"]);
         assert!(read[0].events.subscription && read[0].events.name);
+        let read = groups("SET (SUBTREE \"Entwu&Awg-rfe/\" (MailboxName))");
+        assert_eq!(read[0].filter.names(), ["Entw\u{fc}rfe"]);
         assert_eq!(parse("NONE"), Ok(Notify::None));
     }
 

@@ -53,17 +53,12 @@ impl Source {
     }
 }
 
-/// `one-or-more-mailbox`
 fn parse_names(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
-    cursor.space()?;
-    let names = match cursor.peek() {
-        Some(b'(') => cursor.list(mailbox::parse)?,
-        _ => vec![mailbox::parse(cursor)?],
-    };
-    if names.len() > SOURCES_MAX {
-        return Err(Malformed::TooMany("mailboxes"));
+    let names = mailbox::parse_names(cursor)?;
+    match names.len() > SOURCES_MAX {
+        true => Err(Malformed::TooMany("mailboxes")),
+        false => Ok(names),
     }
-    Ok(names.iter().map(|name| mailbox::kept(name)).collect())
 }
 
 #[cfg(test)]
