@@ -124,22 +124,31 @@ impl ReturnOptions {
         context: false,
     };
 
-    /// Reads the list of SEARCH, and what UPDATE asks to be told of new messages.
-    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<(Self, Option<Fetch>)> {
-        Self::parse_list(cursor, Capability::ESearch, Capability::ContextSearch)
+    /// Reads `RETURN (…)` of SEARCH and the space behind it, if it stands there, and what UPDATE asks to be told of new messages.
+    pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<(Option<Self>, Option<Fetch>)> {
+        match cursor.dialect().has_search_options() && cursor.eat_word("RETURN") {
+            true => Self::parse_list(cursor, Capability::ESearch, Capability::ContextSearch),
+            false => Ok((None, None)),
+        }
     }
 
-    /// Reads the list of SORT, likewise.
-    pub fn parse_for_sort(cursor: &mut Cursor<'_>) -> Parsed<(Self, Option<Fetch>)> {
-        Self::parse_list(cursor, Capability::ESort, Capability::ContextSort)
+    /// The same of SORT.
+    pub fn parse_for_sort(cursor: &mut Cursor<'_>) -> Parsed<(Option<Self>, Option<Fetch>)> {
+        let (plain, contexts) = (Capability::ESort, Capability::ContextSort);
+        let offered = cursor.offers(plain) || cursor.offers(contexts);
+        match offered && cursor.eat_word("RETURN") {
+            true => Self::parse_list(cursor, plain, contexts),
+            false => Ok((None, None)),
+        }
     }
 
     fn parse_list(
         cursor: &mut Cursor<'_>,
         plain: Capability,
         contexts: Capability,
-    ) -> Parsed<(Self, Option<Fetch>)> {
+    ) -> Parsed<(Option<Self>, Option<Fetch>)> {
         let (plain, contexts) = (cursor.offers(plain), cursor.offers(contexts));
+        cursor.space()?;
         let mut returns = Self::default();
         let mut fetch = None;
         let named = cursor.list_or_empty(|cursor| {
@@ -149,14 +158,15 @@ impl ReturnOptions {
             }
             Ok(())
         })?;
+        cursor.space()?;
         if named.is_empty() && plain {
-            return Ok((Self::ALL, None));
+            return Ok((Some(Self::ALL), None));
         }
         // RFC 5267 §4.4: "either one PARTIAL, one ALL, or neither".
         if named.is_empty() || (returns.all && returns.partial.is_some()) {
             return Err(Malformed::Expected("either ALL or PARTIAL"));
         }
-        Ok((returns, fetch))
+        Ok((Some(returns), fetch))
     }
 
     fn parse_one(&mut self, cursor: &mut Cursor<'_>, plain: bool, contexts: bool) -> Parsed<()> {
@@ -218,15 +228,7 @@ pub struct Search {
 impl Search {
     /// Reads everything after `SEARCH SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let (returns, fetch) = if cursor.dialect().has_search_options() && cursor.eat_word("RETURN")
-        {
-            cursor.space()?;
-            let (returns, fetch) = ReturnOptions::parse(cursor)?;
-            cursor.space()?;
-            (Some(returns), fetch)
-        } else {
-            (None, None)
-        };
+        let (returns, fetch) = ReturnOptions::parse(cursor)?;
         if cursor.eat_word("CHARSET") {
             cursor.space()?;
             parse_charset(cursor).map_err(|error| error.of_search(returns))?;

@@ -58,15 +58,7 @@ pub struct Sort {
 impl Sort {
     /// Reads everything after `SORT SP`.
     pub fn parse(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let extended = cursor.offers(Capability::ESort) || cursor.offers(Capability::ContextSort);
-        let (returns, fetch) = if extended && cursor.eat_word("RETURN") {
-            cursor.space()?;
-            let (returns, fetch) = ReturnOptions::parse_for_sort(cursor)?;
-            cursor.space()?;
-            (Some(returns), fetch)
-        } else {
-            (None, None)
-        };
+        let (returns, fetch) = ReturnOptions::parse_for_sort(cursor)?;
         let criteria = cursor.list(Criterion::parse)?;
         if criteria.len() > CRITERIA_MAX {
             return Err(Malformed::TooMany("sort criteria"));
