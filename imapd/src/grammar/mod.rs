@@ -35,6 +35,8 @@ pub mod sort;
 pub mod source;
 pub mod status;
 pub mod store;
+#[cfg(any(test, fuzzing))]
+pub mod strict;
 pub mod structure;
 pub mod thread;
 pub mod url;

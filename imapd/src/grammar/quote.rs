@@ -38,7 +38,8 @@ pub fn utf8_astring(value: &str, into: &mut Vec<u8>) {
 pub fn utf8_string(value: &str, into: &mut Vec<u8>) {
     let is_torn = |octet| matches!(octet, b'\r' | b'\n' | 0);
     if value.len() > QUOTED_OCTETS_MAX || value.bytes().any(is_torn) {
-        literal(value.as_bytes(), into);
+        // What stands for NUL in octets is not UTF-8.
+        literal(value.replace('\0', "\u{fffd}").as_bytes(), into);
     } else {
         quoted(value.as_bytes(), into);
     }

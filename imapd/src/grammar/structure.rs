@@ -224,3 +224,76 @@ impl Writer<'_> {
         self.into.push(b' ');
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::strict;
+    use proptest::prelude::*;
+    use store::mime::Indexer;
+
+    /// Octets that look like mail often enough to reach every corner.
+    fn messages() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop::sample::select(vec![
+            "Content-Type: multipart/mixed; boundary=b\r\n",
+            "Content-Type: multipart/digest; boundary=c\r\n",
+            "Content-Type: message/rfc822\r\n",
+            "Content-Type: message/global\r\n",
+            "Content-Type: message/external-body; access-type=\"a\\\"b\"\r\n",
+            "Content-Type: text/\u{e4}; charset*0*=utf-8''%e4; x=\"\\\\\"\r\n",
+            "Content-Transfer-Encoding: base64\r\n",
+            "Content-Transfer-Encoding: \"\r\n",
+            "Content-Disposition: attachment; filename*=''%00%0d\r\n",
+            "Content-Language: de, en, \u{e4}\r\n",
+            "Content-Location: x\0y\r\n",
+            "Content-MD5: Q2hlY2s=\r\n",
+            "Content-ID: <a>\r\n",
+            "Subject: =?utf-8?q?=0d=0a?= \\ \"\r\n",
+            "From: a (b <c@d>, \"e\" <f@g>;\r\n",
+            "To: g: <@r:a@b>, c;\r\n",
+            "Date: x\u{ff}\r\n",
+            "\r\n",
+            "--b\r\n",
+            "--c\r\n",
+            "--b--\r\n",
+            "text\r\n",
+        ]);
+        let octets = prop_oneof![
+            9 => pieces.prop_map(|text| text.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..8),
+        ];
+        prop::collection::vec(octets, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_strict_client_can_read_all(message in messages(), extended: bool, utf8: bool, rev2: bool) {
+            // Whoever has enabled IMAP4rev2 reads UTF-8.
+            let utf8 = utf8 || rev2;
+            let index = Indexer::index(&message);
+            let (mut told, mut inside) = (Vec::new(), Vec::new());
+            envelope(index.envelope(), utf8, &mut told);
+            prop_assert!(strict::is_envelope(&told), "{}", told.escape_ascii());
+            body(&index, extended, Reading { utf8, rev2 }, &mut inside);
+            prop_assert!(strict::is_body(&inside, extended, rev2), "{}", inside.escape_ascii());
+            for octets in [told, inside] {
+                prop_assert!(utf8 || octets.is_ascii());
+                prop_assert!(String::from_utf8(octets).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_the_grammar_is_not_taken() {
+        for text in [
+            r#"("text" "plain" NIL NIL NIL "7bit" 1)"#,
+            r#"("text" "plain" ("charset") NIL NIL "7bit" 1 1)"#,
+            r#"("message" "rfc822" NIL NIL NIL "7bit" 1 1)"#,
+            r#"("a" "b" NIL NIL NIL NIL 1)"#,
+            r#"(("a" "b" NIL NIL NIL "7bit" 1) ("a" "b" NIL NIL NIL "7bit" 1) "mixed")"#,
+            r#"("a" "b" NIL NIL NIL "7bit" 1) "#,
+        ] {
+            assert!(!strict::is_body(text.as_bytes(), false, false), "{text}");
+        }
+    }
+}
