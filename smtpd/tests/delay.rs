@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use store::{Acceptance, BodyKind, Draft, Options, Relay, Schedule, Store, Timestamp, TlsDemand};
+use store::{Acceptance, Draft, Options, Relay, Schedule, Store, Timestamp};
 use tests::imap::Imap;
 use tests::internet::{Internet, Zone};
 use tests::server::{Daemon, Server};
@@ -36,51 +36,42 @@ async fn enqueue(server: &Server) {
         },
     };
     let acceptance = Acceptance {
-        message: draft.seal().await.unwrap(),
         reverse_path: SENDER.into(),
-        account: None,
-        filings: Vec::new(),
         relays: vec![relay],
         envelope_id: Some("QQ314159".into()),
-        return_content: None,
-        smtputf8: false,
-        body: BodyKind::SevenBit,
-        relay_prefix: Vec::new(),
-        tls: TlsDemand::ByPolicy,
-        forged: false,
-        held: None,
-        release_request: None,
-        origin: "from a test".into(),
+        ..Acceptance::new(draft.seal().await.unwrap(), "from a test")
     };
     store.accept(acceptance).await.unwrap();
 }
 
-/// Alice's messages, once there is one.
-fn notices(server: &Server) -> Vec<Vec<u8>> {
+/// Asks again until there is an answer.
+fn wait<T>(server: &Server, ask: impl Fn() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let mut imap = Imap::login(server, SENDER).unwrap();
-        let messages = imap.messages("INBOX").unwrap();
-        if !messages.is_empty() {
-            return messages;
+        if let Some(answer) = ask() {
+            return answer;
         }
         assert!(Instant::now() < deadline, "{}", server.logs());
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
+/// Alice's messages, once there is one.
+fn notices(server: &Server) -> Vec<Vec<u8>> {
+    wait(server, || {
+        let mut imap = Imap::login(server, SENDER).unwrap();
+        let messages = imap.messages("INBOX").unwrap();
+        (!messages.is_empty()).then_some(messages)
+    })
+}
+
 /// Waits until so many attempts were made.
 fn attempted(server: &Server, attempts: u64) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
+    wait(server, || {
         let queue = server.mailctl_ok(&["queue", "list", "--json"], "").unwrap();
         let queue: serde_json::Value = serde_json::from_str(&queue).unwrap();
-        if queue[0]["recipients"][0]["attempts"] == attempts {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{queue}\n{}", server.logs());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        (queue[0]["recipients"][0]["attempts"] == attempts).then_some(())
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

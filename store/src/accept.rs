@@ -55,6 +55,29 @@ pub struct Acceptance {
     pub origin: String,
 }
 
+impl Acceptance {
+    /// A message of the null path that goes nowhere yet, and has nothing about it that is not usual.
+    pub fn new(message: Sealed, origin: impl Into<String>) -> Acceptance {
+        Acceptance {
+            message,
+            reverse_path: String::new(),
+            account: None,
+            filings: Vec::new(),
+            relays: Vec::new(),
+            envelope_id: None,
+            return_content: None,
+            release_request: None,
+            smtputf8: false,
+            body: BodyKind::SevenBit,
+            tls: TlsDemand::ByPolicy,
+            relay_prefix: Vec::new(),
+            forged: false,
+            held: None,
+            origin: origin.into(),
+        }
+    }
+}
+
 /// What BODY= said (RFC 6152, RFC 3030).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyKind {

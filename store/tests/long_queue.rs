@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 use store::{
     Acceptance, BodyKind, Draft, Options, Outcome, QueueAction, QueueFilter, Relay, Schedule,
-    Settlement, Store, TlsDemand,
+    Settlement, Store,
 };
 
 const DAY: i64 = 86_400;
@@ -32,10 +32,7 @@ async fn accept(store: &Store, recipient: &str, held: bool) {
     draft.write(text).await.expect("write");
     let (_, domain) = recipient.split_once('@').expect("an address");
     let acceptance = Acceptance {
-        message: draft.seal().await.expect("seal"),
         reverse_path: "me@example.test".into(),
-        account: None,
-        filings: Vec::new(),
         relays: vec![Relay {
             recipient: recipient.into(),
             domain: domain.to_owned(),
@@ -47,16 +44,9 @@ async fn accept(store: &Store, recipient: &str, held: bool) {
                 notice_due: None,
             },
         }],
-        envelope_id: None,
-        return_content: None,
-        smtputf8: false,
         body: BodyKind::EightBitMime,
-        relay_prefix: Vec::new(),
-        tls: TlsDemand::ByPolicy,
-        forged: false,
         held: held.then(|| "by a test".to_owned()),
-        release_request: None,
-        origin: "from a test".into(),
+        ..Acceptance::new(draft.seal().await.expect("seal"), "from a test")
     };
     store.accept(acceptance).await.expect("accept");
 }

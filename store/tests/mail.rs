@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use store::{
-    Acceptance, AccountId, Address, Appending, BodyKind, Draft, Error, Filing, FilingTarget,
-    FlagChange, FlagOperation, Flags, MailboxInfo, Missing, ModSeq, NewAccount, Options, Quota,
-    Resolution, Sealed, SnapshotMode, SpecialUse, Store, TlsDemand, Uid,
+    Acceptance, AccountId, Address, Appending, Draft, Error, Filing, FilingTarget, FlagChange,
+    FlagOperation, Flags, MailboxInfo, Missing, ModSeq, NewAccount, Options, Quota, Resolution,
+    Sealed, SnapshotMode, SpecialUse, Store, Uid,
 };
 
 const MESSAGE: &[u8] = b"From: a@example.test\r\nSubject: hello\r\n\r\nOne line.\r\n";
@@ -81,21 +81,9 @@ fn delivery(message: Sealed, accounts: &[AccountId]) -> Acceptance {
         flags: Flags::NONE,
     };
     Acceptance {
-        message,
         reverse_path: "sender@example.org".into(),
-        account: None,
         filings: accounts.iter().map(filing).collect(),
-        relays: Vec::new(),
-        envelope_id: None,
-        return_content: None,
-        smtputf8: false,
-        body: BodyKind::SevenBit,
-        relay_prefix: Vec::new(),
-        tls: TlsDemand::ByPolicy,
-        forged: false,
-        held: None,
-        release_request: None,
-        origin: "from a test".into(),
+        ..Acceptance::new(message, "from a test")
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use store::{
     Acceptance, AccountId, Address, BodyKind, Draft, Filing, FilingTarget, Flags, MessageId,
     NewAccount, Options, Outcome, QueueAction, QueueFilter, Relay, RelayState, Schedule,
-    Settlement, Store, TlsDemand,
+    Settlement, Store,
 };
 
 const DAY: i64 = 86_400;
@@ -54,21 +54,14 @@ async fn acceptance(store: &Store, account: Option<AccountId>, relays: Vec<Relay
         .await
         .expect("write");
     Acceptance {
-        message: draft.seal().await.expect("seal"),
         reverse_path: "me@example.test".into(),
         account,
-        filings: Vec::new(),
         relays,
-        envelope_id: None,
-        return_content: None,
-        smtputf8: false,
         body: BodyKind::EightBitMime,
-        relay_prefix: Vec::new(),
-        tls: TlsDemand::ByPolicy,
-        forged: false,
-        held: None,
-        release_request: None,
-        origin: "from a test, Message-ID <1@test>".into(),
+        ..Acceptance::new(
+            draft.seal().await.expect("seal"),
+            "from a test, Message-ID <1@test>",
+        )
     }
 }
 

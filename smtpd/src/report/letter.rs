@@ -60,21 +60,12 @@ impl Post<'_> {
         draft.write(&body).await?;
         let message = draft.seal().await?;
         let accepted = self.store.accept(Acceptance {
-            message,
             reverse_path: written(&from),
-            account: None,
             filings,
             relays,
-            envelope_id: None,
-            return_content: None,
-            smtputf8: false,
             body: BodyKind::EightBitMime,
-            relay_prefix: Vec::new(),
             tls: letter.tls,
-            forged: false,
-            held: None,
-            release_request: None,
-            origin: format!("{kind} report about {about}, made here"),
+            ..Acceptance::new(message, format!("{kind} report about {about}, made here"))
         });
         let id = accepted.await?.id.printed();
         tracing::info!(%id, kind, about, "report sent");

@@ -8,7 +8,7 @@ use smtpd::relay::client::{
     Body, ClientSettings, Delivered, Endpoint, HostSession, OpenFailure, Outcome, Recipient,
     Security, Timeouts, TlsStart, Transaction,
 };
-use store::{Acceptance, BodyKind, Draft, Options, Relay, Schedule, Store, TlsDemand};
+use store::{Acceptance, BodyKind, Draft, Options, Relay, Schedule, Store};
 use tests::internet::Host;
 
 /// A short message.
@@ -37,21 +37,9 @@ impl Ground {
         }
         let accepted = store
             .accept(Acceptance {
-                message: draft.seal().await.expect("seal"),
                 reverse_path: "a@from.test".into(),
-                account: None,
-                filings: Vec::new(),
                 relays: vec![relay()],
-                envelope_id: None,
-                return_content: None,
-                smtputf8: false,
-                body: BodyKind::SevenBit,
-                relay_prefix: Vec::new(),
-                tls: TlsDemand::ByPolicy,
-                forged: false,
-                held: None,
-                release_request: None,
-                origin: "test".into(),
+                ..Acceptance::new(draft.seal().await.expect("seal"), "test")
             })
             .await
             .expect("accept");

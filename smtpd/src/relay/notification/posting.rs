@@ -59,27 +59,19 @@ pub(crate) async fn post(
     if leads.filings.is_empty() && leads.relays.is_empty() {
         return Err(Error::NotFound("mailbox of the sender"));
     }
+    let origin = format!(
+        "<> made here, {} notice about {}, Message-ID <{}@{}>",
+        notice.action.keyword(),
+        notice.about.id.printed(),
+        message.id().printed(),
+        config.hostname
+    );
     Ok(Some(Acceptance {
-        origin: format!(
-            "<> made here, {} notice about {}, Message-ID <{}@{}>",
-            notice.action.keyword(),
-            notice.about.id.printed(),
-            message.id().printed(),
-            config.hostname
-        ),
-        message,
-        reverse_path: String::new(),
-        account: None,
         filings: leads.filings,
         relays: leads.relays,
-        envelope_id: None,
-        return_content: None,
         smtputf8: is_internationalised(notice),
         body,
         tls: notice.about.tls,
-        relay_prefix: Vec::new(),
-        held: None,
-        release_request: None,
-        forged: false,
+        ..Acceptance::new(message, origin)
     }))
 }
