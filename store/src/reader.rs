@@ -139,6 +139,15 @@ mod tests {
 
     use super::*;
 
+    /// `.cargo/config.toml` says why.
+    #[test]
+    fn each_connection_has_a_page_cache_of_its_own() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = "SELECT sqlite_compileoption_used('ENABLE_MEMORY_MANAGEMENT')";
+        let shared: bool = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert!(!shared);
+    }
+
     #[tokio::test]
     async fn whoever_asks_and_does_not_come_for_the_answer_keeps_nobody_waiting() {
         let dir = tempfile::tempdir().unwrap();
