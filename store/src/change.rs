@@ -57,7 +57,11 @@ impl Store {
             let mut info = mailbox::info(connection, access.owner(), mailbox)?;
             sharing::personalize(connection, access, &mut info)?;
             let remembered = &store.inner.remembered;
-            let (difference, mut entries) = remembered.follow(connection, &info, since)?;
+            let (difference, known) = remembered.follow(connection, &info, since)?;
+            if let Some(known) = &known {
+                store.save_if_worth(known);
+            }
+            let mut entries = known.map(|known| known.entries);
             let mut changed = difference.changed.clone();
             if let Some(reader) = Reader::of(access, mailbox) {
                 reader.add_marked(connection, since, &mut changed)?;

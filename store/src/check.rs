@@ -151,6 +151,7 @@ impl Store {
             );
         }
         faults.extend(self.verify_index().await?);
+        faults.extend(self.check_saved_rolls().await?);
         let total = self
             .read(|connection| {
                 Ok(

@@ -10,7 +10,7 @@ use crate::entry::runs;
 use crate::mailbox::row::OpenRow;
 use crate::sharing::reading;
 use crate::writer::Tx;
-use crate::{AccountId, Flags, MailboxId, Result, Store, Uid, sweep};
+use crate::{AccountId, Flags, MailboxId, Result, Store, Uid, saved_roll, sweep};
 
 /// Entries removed in one transaction: other writers get their turn in between.
 const EXPUNGE_BATCH: usize = 5000;
@@ -163,6 +163,7 @@ pub(crate) fn drop_entries(
     mailbox: MailboxId,
 ) -> Result<usize> {
     let mut row = OpenRow::open(tx.connection, account, mailbox)?;
+    saved_roll::forget(tx.connection, mailbox)?;
     let sql = "DELETE FROM entry WHERE mailbox = ?1 AND uid IN (SELECT uid FROM entry WHERE mailbox = ?1 LIMIT ?2)
                RETURNING flags, size, message, uid";
     let mut delete = tx.connection.prepare_cached(sql)?;

@@ -42,6 +42,7 @@ mod queue;
 mod reader;
 mod report;
 mod roll;
+mod saved_roll;
 mod schema;
 mod secret;
 mod sharing;

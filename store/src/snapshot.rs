@@ -7,7 +7,7 @@
 //!
 //! Sessions that follow a mailbox get its roll with the changes (`change.rs`), so that all of them share one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use crate::change::{Difference, changes_between};
 use crate::entry::{STATE, state_from_row};
 use crate::mailbox::{self, MailboxInfo};
+use crate::saved_roll::read_saved;
 use crate::sharing::reading::Reader;
 use crate::sharing::{self, Access, Rights};
 use crate::{EntryState, MailboxId, ModSeq, Result, Roll, Store, Uid};
@@ -51,20 +52,39 @@ pub enum SnapshotMode {
 
 /// The entries of mailboxes that were looked at lately, the latest at the back.
 #[derive(Default)]
-pub(crate) struct Remembered(Mutex<VecDeque<Known>>);
+pub(crate) struct Remembered {
+    known: Mutex<VecDeque<Known>>,
+    /// Mailboxes whose rolls are going to be saved.
+    saving: Mutex<BTreeSet<MailboxId>>,
+}
 
+/// A mailbox's entries at a mod-sequence.
 #[derive(Clone)]
-struct Known {
-    mailbox: MailboxId,
-    modseq: ModSeq,
-    entries: Roll,
+pub(crate) struct Known {
+    pub(crate) mailbox: MailboxId,
+    pub(crate) modseq: ModSeq,
+    pub(crate) entries: Roll,
     /// How it came from an earlier mod-sequence to this one.
     last: Option<(ModSeq, Arc<Difference>)>,
+    /// Entries that were read beside what is saved; see `saved_roll`.
+    pub(crate) unsaved: usize,
+}
+
+impl Known {
+    pub(crate) fn new(mailbox: MailboxId, modseq: ModSeq, entries: Roll) -> Known {
+        Known {
+            mailbox,
+            modseq,
+            entries,
+            last: None,
+            unsaved: 0,
+        }
+    }
 }
 
 impl Remembered {
     fn recall(&self, mailbox: MailboxId) -> Option<Known> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .iter()
             .rev()
@@ -74,7 +94,7 @@ impl Remembered {
 
     /// Keeps what is known now, and gives what is to be used: another reader may have kept the same before.
     fn keep(&self, mut latest: Known) -> Known {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = known
             .iter()
             .position(|known| known.mailbox == latest.mailbox)
@@ -101,13 +121,29 @@ impl Remembered {
         latest
     }
 
+    /// Notes that a mailbox's roll is going to be saved; false if that is noted already.
+    pub(crate) fn begin_saving(&self, mailbox: MailboxId) -> bool {
+        let mut saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        saving.insert(mailbox)
+    }
+
+    /// What is to be saved now, if it is still in memory.
+    pub(crate) fn end_saving(&self, mailbox: MailboxId) -> Option<Known> {
+        let mut saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        saving.remove(&mailbox);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter_mut().find(|known| known.mailbox == mailbox)?;
+        found.unsaved = 0;
+        Some(found.clone())
+    }
+
     /// What changed later than `since`, and all entries now if they are in memory.
     pub(crate) fn follow(
         &self,
         connection: &Connection,
         info: &MailboxInfo,
         since: ModSeq,
-    ) -> Result<(Arc<Difference>, Option<Roll>)> {
+    ) -> Result<(Arc<Difference>, Option<Known>)> {
         let Some(known) = self
             .recall(info.id)
             .filter(|known| known.modseq <= info.highest_modseq)
@@ -116,12 +152,12 @@ impl Remembered {
             return Ok((Arc::new(difference), None));
         };
         let known = self.keep(refresh(connection, info, known)?);
-        let difference = match known.last {
+        let difference = match &known.last {
             _ if since >= info.highest_modseq => Arc::default(),
-            Some((from, difference)) if from == since => difference,
+            Some((from, difference)) if *from == since => Arc::clone(difference),
             _ => Arc::new(changes_between(connection, info, since)?),
         };
-        Ok((difference, Some(known.entries)))
+        Ok((difference, Some(known)))
     }
 }
 
@@ -148,9 +184,14 @@ impl Store {
                 Some(known) if known.modseq <= info.highest_modseq => {
                     refresh(connection, &info, known)?
                 }
-                _ => read_all(connection, &info)?,
+                _ => match read_saved(connection, &info)? {
+                    Some(known) => known,
+                    None => read_all(connection, &info)?,
+                },
             };
-            let mut entries = remembered.keep(known).entries;
+            let known = remembered.keep(known);
+            store.save_if_worth(&known);
+            let mut entries = known.entries;
             if let Some(reader) = Reader::of(access, mailbox) {
                 let mut shown: Vec<EntryState> = entries.iter().collect();
                 reader.show_all(connection, &mut shown)?;
@@ -168,7 +209,7 @@ impl Store {
     }
 }
 
-fn read_all(connection: &Connection, info: &MailboxInfo) -> Result<Known> {
+pub(crate) fn read_all(connection: &Connection, info: &MailboxInfo) -> Result<Known> {
     // The index holds all that is asked for, in a tenth of the table's pages.
     let sql = format!("{STATE} INDEXED BY entry_modseq WHERE mailbox = ?1");
     let mut select = connection.prepare_cached(&sql)?;
@@ -177,15 +218,19 @@ fn read_all(connection: &Connection, info: &MailboxInfo) -> Result<Known> {
         entries.push(entry?);
     }
     entries.sort_unstable_by_key(|entry| entry.uid);
+    let unsaved = entries.len();
+    let entries = entries.into_iter().collect();
     Ok(Known {
-        mailbox: info.id,
-        modseq: info.highest_modseq,
-        entries: entries.into_iter().collect(),
-        last: None,
+        unsaved,
+        ..Known::new(info.id, info.highest_modseq, entries)
     })
 }
 
-fn refresh(connection: &Connection, info: &MailboxInfo, mut known: Known) -> Result<Known> {
+pub(crate) fn refresh(
+    connection: &Connection,
+    info: &MailboxInfo,
+    mut known: Known,
+) -> Result<Known> {
     if known.modseq == info.highest_modseq {
         return Ok(known);
     }
@@ -193,6 +238,7 @@ fn refresh(connection: &Connection, info: &MailboxInfo, mut known: Known) -> Res
     known
         .entries
         .apply(&difference.changed, &difference.vanished);
+    known.unsaved += difference.len();
     known.last = (difference.len() <= REMEMBERED_DIFFERENCE_MAX)
         .then(|| (known.modseq, Arc::new(difference)));
     known.modseq = info.highest_modseq;
@@ -211,12 +257,8 @@ mod tests {
             flags: Flags::NONE,
             keywords: Keywords::NONE,
         };
-        Known {
-            mailbox: MailboxId(mailbox),
-            modseq: ModSeq(modseq),
-            entries: (1..=entries).map(entry).collect(),
-            last: None,
-        }
+        let entries = (1..=entries).map(entry).collect();
+        Known::new(MailboxId(mailbox), ModSeq(modseq), entries)
     }
 
     #[test]

@@ -5,19 +5,24 @@
 //! a change costs hardly depends on how many messages there are.
 //!
 //! ```text
-//! list:    (first position, first UID) ──► chunk: UIDs, mod-sequences, flags, keywords as columns, at most 21 octets a message
+//! list:    (first position, first UID) ──► chunk: UIDs, mod-sequences, flags, keywords as columns, at most 23 octets a message
 //! ```
 //!
 //! A position counts from 0. Nothing is known here of the database, nor of what anybody has been told.
 
+mod chunk;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{EntryState, Flags, Keywords, ModSeq, Uid};
+use self::chunk::Chunk;
+use crate::{EntryState, Flags, Uid};
 
 /// Entries of a full chunk. More make a change dearer, fewer make the list longer, which is copied as well: at a million
 /// messages both are a few microseconds.
 const CHUNK_ENTRIES: usize = 2048;
+/// First octet of a roll that is saved. A form that changes gets another number; what is saved under an old one is made anew.
+const SAVED_VERSION: u8 = 1;
 
 /// The entries of a mailbox at one moment.
 #[derive(Debug, Clone, Default)]
@@ -36,96 +41,6 @@ struct Slot {
     /// The UID of its first entry.
     first: u32,
     chunk: Arc<Chunk>,
-}
-
-/// Some entries, as columns; never none.
-#[derive(Debug, Clone, Default)]
-struct Chunk {
-    uids: Vec<u32>,
-    modseqs: Vec<u64>,
-    flags: Vec<Flags>,
-    /// Empty while no entry here has any, as in most chunks.
-    keywords: Vec<Keywords>,
-    unseen: usize,
-}
-
-impl Chunk {
-    fn len(&self) -> usize {
-        self.uids.len()
-    }
-
-    fn at(&self, place: usize) -> Option<EntryState> {
-        Some(EntryState {
-            uid: Uid::new(*self.uids.get(place)?)?,
-            modseq: ModSeq(*self.modseqs.get(place)?),
-            flags: *self.flags.get(place)?,
-            keywords: self.keywords.get(place).copied().unwrap_or(Keywords::NONE),
-        })
-    }
-
-    fn push(&mut self, entry: EntryState) {
-        self.make_room_for(entry.keywords);
-        self.uids.push(entry.uid.value());
-        self.modseqs.push(entry.modseq.0);
-        self.flags.push(entry.flags);
-        if !self.keywords.is_empty() || !entry.keywords.is_empty() {
-            self.keywords.push(entry.keywords);
-        }
-        self.unseen += is_unseen(entry.flags);
-    }
-
-    fn set(&mut self, place: usize, entry: EntryState) {
-        self.make_room_for(entry.keywords);
-        self.unseen += is_unseen(entry.flags);
-        self.unseen -= is_unseen(self.flags[place]);
-        self.modseqs[place] = entry.modseq.0;
-        self.flags[place] = entry.flags;
-        if let Some(keywords) = self.keywords.get_mut(place) {
-            *keywords = entry.keywords;
-        }
-    }
-
-    fn make_room_for(&mut self, keywords: Keywords) {
-        if self.keywords.is_empty() && !keywords.is_empty() {
-            self.keywords = vec![Keywords::NONE; self.len()];
-        }
-    }
-
-    /// Removes the entries at these places (ascending).
-    fn remove(&mut self, places: &[usize]) {
-        retain(&mut self.uids, places);
-        retain(&mut self.modseqs, places);
-        retain(&mut self.flags, places);
-        retain(&mut self.keywords, places);
-        self.unseen = self.flags.iter().copied().map(is_unseen).sum();
-    }
-
-    fn append(&mut self, other: &Chunk) {
-        if !self.keywords.is_empty() || !other.keywords.is_empty() {
-            self.keywords.resize(self.len(), Keywords::NONE);
-            self.keywords.extend_from_slice(&other.keywords);
-            self.keywords
-                .resize(self.len() + other.len(), Keywords::NONE);
-        }
-        self.uids.extend_from_slice(&other.uids);
-        self.modseqs.extend_from_slice(&other.modseqs);
-        self.flags.extend_from_slice(&other.flags);
-        self.unseen += other.unseen;
-    }
-}
-
-fn is_unseen(flags: Flags) -> usize {
-    usize::from(!flags.contains(Flags::SEEN))
-}
-
-fn retain<T>(column: &mut Vec<T>, removed: &[usize]) {
-    let mut removed = removed.iter().peekable();
-    let mut place = 0;
-    column.retain(|_| {
-        let keep = removed.next_if(|gone| **gone == place).is_none();
-        place += 1;
-        keep
-    });
 }
 
 impl Roll {
@@ -148,12 +63,12 @@ impl Roll {
     /// The UID at a position.
     pub fn uid(&self, position: usize) -> Option<u32> {
         let (slot, place) = self.0.locate(position)?;
-        self.0.slots[slot].chunk.uids.get(place).copied()
+        self.0.slots[slot].chunk.columns().uids.get(place).copied()
     }
 
     /// The highest UID.
     pub fn last_uid(&self) -> Option<u32> {
-        self.0.slots.last()?.chunk.uids.last().copied()
+        Some(self.0.slots.last()?.chunk.last())
     }
 
     /// Where the entry with this UID is.
@@ -168,14 +83,24 @@ impl Roll {
         let Some(slot) = after.checked_sub(1).and_then(|at| self.0.slots.get(at)) else {
             return 0;
         };
-        slot.start as usize + slot.chunk.uids.partition_point(|known| *known < uid)
+        let start = slot.start as usize;
+        if uid > slot.chunk.last() {
+            return start + slot.chunk.len();
+        }
+        start
+            + slot
+                .chunk
+                .columns()
+                .uids
+                .partition_point(|known| *known < uid)
     }
 
     /// The first entry without `\Seen`. Costs as much as there are chunks, not entries.
     pub fn first_unseen(&self) -> Option<usize> {
-        let slot = self.0.slots.iter().find(|slot| slot.chunk.unseen > 0)?;
+        let slot = self.0.slots.iter().find(|slot| slot.chunk.unseen() > 0)?;
         let place = slot
             .chunk
+            .columns()
             .flags
             .iter()
             .position(|flags| !flags.contains(Flags::SEEN))?;
@@ -196,7 +121,7 @@ impl Roll {
     /// The UIDs at these positions, in order.
     pub fn uids(&self, positions: Range<usize>) -> impl Iterator<Item = u32> + '_ {
         self.pieces(positions)
-            .filter_map(|(chunk, places)| chunk.uids.get(places))
+            .filter_map(|(chunk, places)| chunk.columns().uids.get(places))
             .flatten()
             .copied()
     }
@@ -230,10 +155,14 @@ impl Roll {
         match list.slots.last_mut() {
             Some(slot) if slot.chunk.len() < CHUNK_ENTRIES => {
                 Arc::make_mut(&mut slot.chunk).push(entry);
+                list.len += 1;
             }
-            _ => list.begin_chunk(entry),
+            _ => {
+                let mut chunk = Chunk::default();
+                chunk.push(entry);
+                list.add(chunk);
+            }
         }
-        list.len += 1;
     }
 
     /// Replaces the state of the entry at `position`; its UID stays.
@@ -281,6 +210,37 @@ impl Roll {
     }
 }
 
+impl Roll {
+    /// The roll as octets, for [`Self::of_saved`]: an octet or two for each entry in most mailboxes.
+    pub(crate) fn folded(&self) -> Vec<u8> {
+        let chunks: Vec<Box<[u8]>> = self
+            .0
+            .slots
+            .iter()
+            .map(|slot| slot.chunk.folded())
+            .collect();
+        postcard::to_extend(&chunks, vec![SAVED_VERSION]).unwrap_or_default()
+    }
+
+    /// What [`Self::folded`] was made of; `None` for octets that it did not make. Costs little: chunks are unfolded when somebody looks
+    /// into them.
+    pub(crate) fn of_saved(octets: &[u8]) -> Option<Roll> {
+        let rest = octets.strip_prefix(&[SAVED_VERSION])?;
+        let chunks: Vec<&[u8]> = postcard::from_bytes(rest).ok()?;
+        let mut list = List::default();
+        let mut last = 0;
+        for octets in chunks {
+            let chunk = Chunk::of_saved(octets)?;
+            if chunk.first() <= last {
+                return None;
+            }
+            last = chunk.last();
+            list.add(chunk);
+        }
+        Some(Roll(Arc::new(list)))
+    }
+}
+
 impl List {
     /// The chunk that a position falls into, and the place there.
     fn locate(&self, position: usize) -> Option<(usize, usize)> {
@@ -294,12 +254,13 @@ impl List {
         Some((at, position - self.slots[at].start as usize))
     }
 
-    fn begin_chunk(&mut self, entry: EntryState) {
-        let mut chunk = Chunk::default();
-        chunk.push(entry);
+    /// Puts a chunk at the end.
+    fn add(&mut self, chunk: Chunk) {
+        let start = self.len;
+        self.len += chunk.len();
         self.slots.push(Slot {
-            start: u32::try_from(self.len).unwrap_or(u32::MAX),
-            first: entry.uid.value(),
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            first: chunk.first(),
             chunk: Arc::new(chunk),
         });
     }
@@ -318,7 +279,7 @@ impl List {
         let mut start = 0;
         for slot in &mut kept {
             slot.start = u32::try_from(start).unwrap_or(u32::MAX);
-            slot.first = slot.chunk.uids.first().copied().unwrap_or(0);
+            slot.first = slot.chunk.first();
             start += slot.chunk.len();
         }
         self.len = start;
@@ -340,6 +301,7 @@ impl FromIterator<EntryState> for Roll {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Keywords, ModSeq};
 
     fn entry(uid: u32, modseq: u64) -> EntryState {
         EntryState {
@@ -450,10 +412,83 @@ mod tests {
 
     #[test]
     fn an_entry_takes_at_most_24_octets() {
-        let octets =
+        let columns =
             size_of::<u32>() + size_of::<u64>() + size_of::<Flags>() + size_of::<Keywords>();
+        let octets = columns + chunk::FOLDED_OCTETS_KEPT;
         assert!(
             octets * CHUNK_ENTRIES + size_of::<Chunk>() + size_of::<Slot>() <= 24 * CHUNK_ENTRIES
         );
+    }
+
+    /// Entries with gaps, in several chunks, some of which fold well and some badly.
+    fn motley() -> Roll {
+        let state = |number: u32| EntryState {
+            flags: Flags((number % 7) as u8),
+            keywords: Keywords(u64::from(number / 3000)),
+            ..entry(
+                number * 3 - number % 2,
+                if number < 5000 {
+                    7
+                } else {
+                    u64::from(number * 7919 % 10_000)
+                },
+            )
+        };
+        (1..=9000).map(state).collect()
+    }
+
+    #[test]
+    fn what_is_saved_comes_back() {
+        let roll = motley();
+        let back = Roll::of_saved(&roll.folded()).unwrap();
+        assert_eq!(back.len(), roll.len());
+        assert_eq!(back.last_uid(), roll.last_uid());
+        assert_eq!(back.first_unseen(), roll.first_unseen());
+        assert_eq!(back.lower_bound(u32::MAX), roll.len());
+        assert!(back.iter().eq(roll.iter()));
+        assert_eq!(back.folded(), roll.folded());
+        assert!(
+            Roll::of_saved(&Roll::default().folded())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_was_saved_can_be_changed() {
+        let mut roll = motley();
+        let mut back = Roll::of_saved(&roll.folded()).unwrap();
+        for roll in [&mut roll, &mut back] {
+            let changed = [
+                entry(5, 20_000),
+                entry(15_000, 20_001),
+                entry(40_000, 20_002),
+            ];
+            let gone: Vec<Uid> = (100..9000).filter_map(Uid::new).collect();
+            roll.apply(&changed, &gone);
+        }
+        assert!(back.iter().eq(roll.iter()));
+        assert_eq!(back.first_unseen(), roll.first_unseen());
+        assert!(
+            Roll::of_saved(&back.folded())
+                .unwrap()
+                .iter()
+                .eq(roll.iter())
+        );
+    }
+
+    #[test]
+    fn damaged_octets_are_no_roll() {
+        let octets = even(3000).folded();
+        for end in 0..octets.len() {
+            assert!(Roll::of_saved(&octets[..end]).is_none(), "{end}");
+        }
+        for at in (0..octets.len()).step_by(97) {
+            let mut damaged = octets.clone();
+            damaged[at] ^= 0x55;
+            if let Some(roll) = Roll::of_saved(&damaged) {
+                assert_eq!(roll.iter().count(), roll.len(), "{at}");
+            }
+        }
     }
 }
