@@ -39,6 +39,7 @@ mod open;
 mod open_message;
 mod piece;
 mod queue;
+mod ranking;
 mod reader;
 mod report;
 mod roll;
@@ -92,6 +93,7 @@ pub use queue::{
     DueDestination, Handled, LEASED_RECIPIENTS_MAX, Leased, LeasedRecipient, Lessee, Outcome,
     QueueAction, QueueFilter, Queued, QueuedRecipient, RelayState, Settlement,
 };
+pub use ranking::Ranking;
 pub use report::day::Day;
 pub use report::dmarc_count::DmarcCount;
 pub use report::received::{KeptReport, ReceivedReport, ReportKind};
@@ -153,6 +155,7 @@ struct Inner {
     feed: Arc<Feed>,
     message_ids: MessageIds,
     remembered: snapshot::Remembered,
+    rankings: ranking::Rankings,
     /// Held as long as the store is open; see `open::VersionLock`.
     _version: open::VersionLock,
 }

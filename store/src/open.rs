@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use crate::feed::Feed;
 use crate::identity::MessageIds;
+use crate::ranking::Rankings;
 use crate::reader::{Readers, STATEMENTS_KEPT};
 use crate::snapshot::Remembered;
 use crate::turn::{Turnstile, open_lock_file};
@@ -77,6 +78,7 @@ fn open_blocking(dir: &Path, options: Options) -> std::result::Result<Store, Ope
             feed,
             message_ids: MessageIds::new(origin),
             remembered: Remembered::default(),
+            rankings: Rankings::default(),
             _version: version,
         })
     };

@@ -1,4 +1,4 @@
-//! Removes messages that nothing points at any more, and old lines of the journal.
+//! Removes messages that nothing points at any more, old lines of the journal, and from memory what nobody has used for a while.
 //!
 //! Whatever takes a reference away, or stages pieces of a message, leaves the message's id in
 //! the table `sweep`. A task of one process at a time looks at those that have been due for
@@ -26,6 +26,7 @@ pub(crate) fn start(store: &Store) {
     let store = std::sync::Arc::downgrade(&store.inner);
     tokio::spawn(async move {
         while let Some(open) = wait(&store).await {
+            open.inner.rankings.forget_unused();
             if let Err(error) = open.sweep().await {
                 tracing::error!(%error, "cannot remove messages that nobody has any more");
             }

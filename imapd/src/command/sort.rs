@@ -2,12 +2,11 @@
 
 use daemon::session::Output;
 use store::Uid;
-use tokio::task::spawn_blocking;
 
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
 use crate::grammar::response::Response;
-use crate::grammar::sort::{Criterion, Sort};
+use crate::grammar::sort::{Criterion, Sort, by_relevancy};
 use crate::grammar::thread::{Algorithm, Thread, Threads};
 use crate::search::{Matches, Results, Scores};
 use crate::session::ImapSession;
@@ -15,10 +14,15 @@ use crate::session::contexts::Order;
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::progress::Progress;
 use crate::session::reject::Reject;
+use crate::sort::elsewhere;
 use crate::sort::key::{needs_index, sort_key};
+use crate::sort::ranks::{Ranker, WORTH_MESSAGES};
 use crate::sort::survey::survey;
 use crate::thread::facts::Eye;
 use crate::thread::{Threaded, by_references, by_subject};
+
+/// Sort keys with UIDs, in order.
+type Keyed = Vec<(Box<[u8]>, u32)>;
 
 impl ImapSession {
     pub(crate) async fn sort(
@@ -44,11 +48,15 @@ impl ImapSession {
     ) -> Outcome {
         let by_modseq = self.learn_modseq(&sort.key, out);
         let Matches { positions, scores } = self.find(tag, &sort.key, out).await?;
-        let by = (&*sort.criteria, &scores);
-        let keyed = self.sorted(tag, positions, by, out).await?;
-        let rows = self.selected()?.view.rows();
-        let sorted = keyed.iter().filter_map(|(_, uid)| rows.position(*uid));
-        let positions = sorted.collect();
+        let updates = sort.returns.is_some_and(|returns| returns.update);
+        let by_keys = updates || by_relevancy(&sort.criteria) || positions.len() < WORTH_MESSAGES;
+        let (positions, keyed) = if by_keys {
+            let by = (&*sort.criteria, &scores);
+            self.sorted_by_keys(tag, positions, by, out).await?
+        } else {
+            let ranked = self.sorted_by_ranks(tag, positions, &sort.criteria, out);
+            (ranked.await?, Vec::new())
+        };
         let view = &self.selected()?.view;
         let results = Results {
             view,
@@ -74,14 +82,38 @@ impl ImapSession {
         Ok(Done::text("SORT completed"))
     }
 
-    /// UIDs of the messages at these positions with their sort keys, in order. What is equal stays in the order of the mailbox.
-    async fn sorted(
+    /// These positions in the order of the criteria, by what the store remembers of it.
+    async fn sorted_by_ranks(
+        &mut self,
+        tag: &str,
+        positions: Vec<usize>,
+        criteria: &[Criterion],
+        out: &mut Output,
+    ) -> Result<Vec<usize>, Reject> {
+        let (reader, uids) = self.messages(&positions)?;
+        let (reporter, progress) = (self.reporter(tag), Progress::default());
+        let (goal, messages) = (uids.len() as u64, self.selected()?.view.rows().len());
+        let ranker = Ranker {
+            reader: &reader,
+            messages,
+            criteria,
+        };
+        let work = ranker.sorted(uids, &progress);
+        let places = reporter.watch(work, &progress, goal, out).await??;
+        let places = places.into_iter();
+        Ok(places
+            .filter_map(|place| positions.get(place).copied())
+            .collect())
+    }
+
+    /// The same, by keys that are made anew; with the UIDs of the messages and their keys.
+    async fn sorted_by_keys(
         &mut self,
         tag: &str,
         positions: Vec<usize>,
         (criteria, scores): (&[Criterion], &Scores),
         out: &mut Output,
-    ) -> Result<Vec<(Box<[u8]>, u32)>, Reject> {
+    ) -> Result<(Vec<usize>, Keyed), Reject> {
         let (reader, uids) = self.messages(&positions)?;
         let (reporter, progress) = (self.reporter(tag), Progress::default());
         let by = (criteria.to_vec(), scores.clone());
@@ -89,15 +121,18 @@ impl ImapSession {
         let work = survey(&reader, &uids, needs_index(criteria), &progress, look);
         let goal = uids.len() as u64;
         let keyed = reporter.watch(work, &progress, goal, out).await??;
-        let mut keyed: Vec<(Box<[u8]>, u32)> = keyed
+        let mut keyed: Keyed = keyed
             .into_iter()
             .map(|(uid, key)| (key, uid.value()))
             .collect();
-        elsewhere(move || {
+        let keyed = elsewhere(move || {
             keyed.sort_unstable();
             keyed
         })
-        .await
+        .await?;
+        let rows = self.selected()?.view.rows();
+        let sorted = keyed.iter().filter_map(|(_, uid)| rows.position(*uid));
+        Ok((sorted.collect(), keyed))
     }
 
     pub(crate) async fn thread(
@@ -182,13 +217,4 @@ fn threads_of(algorithm: Algorithm, messages: &[Threaded]) -> Result<Threads, Re
         Algorithm::References => by_references(messages)
             .map_err(|_| Reject::Store(store::Error::Limit("messages that are not there"))),
     }
-}
-
-/// Work that is too long for the threads that serve connections.
-async fn elsewhere<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Reject> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| Reject::Store(store::Error::Unavailable(error.to_string())))
 }
