@@ -1,5 +1,6 @@
 //! FETCH (RFC 3501 §6.4.5; RFC 7162 §3.1.4). The work is in [`crate::fetch`].
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,11 +15,12 @@ use crate::fetch::read::Reader;
 use crate::grammar::fetch::Fetch;
 use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::partial::PartialRange;
+use crate::grammar::structure::Reading;
 use crate::grammar::{Malformed, Numbering, SequenceSet};
-use crate::limits::FETCH_BATCH;
-use crate::session::ImapSession;
+use crate::limits::{FETCH_BATCH, FETCH_BATCHES_AHEAD};
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
+use crate::session::{Enabled, ImapSession};
 use crate::view::{Row, View, tell_vanished};
 
 impl ImapSession {
@@ -56,7 +58,11 @@ impl ImapSession {
         }
         let plan = Arc::new(plan);
         let mut batches = Batches {
-            loader: Loader { reader, plan },
+            loader: Loader {
+                reader,
+                plan,
+                reading: reading(enabled),
+            },
             enabled,
             line: FetchLine::default(),
             gone: 0,
@@ -97,6 +103,7 @@ impl ImapSession {
             loader: Loader {
                 reader,
                 plan: Arc::new(plan),
+                reading: reading(enabled),
             },
             enabled,
             line: FetchLine::default(),
@@ -107,6 +114,13 @@ impl ImapSession {
         let positions: Vec<usize> = positions.collect();
         self.fetched += answer_all(&mut batches, positions.into_iter(), view, out).await?;
         Ok(())
+    }
+}
+
+fn reading(enabled: Enabled) -> Reading {
+    Reading {
+        utf8: enabled.speaks_utf8(),
+        rev2: enabled.rev2,
     }
 }
 
@@ -132,8 +146,8 @@ fn windowed(
         .collect()
 }
 
-/// Answers for the messages at these positions, batch after batch; gives how many they were. Each batch is read while the one before it is
-/// written, unless reading it makes it seen: what the client may never get must not be.
+/// Answers for the messages at these positions, batch after batch; gives how many they were. Batches are read while those before them
+/// are written, unless reading them makes them seen: what the client may never get must not be.
 async fn answer_all(
     batches: &mut Batches,
     mut positions: impl Iterator<Item = usize>,
@@ -143,17 +157,20 @@ async fn answer_all(
     let loader = batches.loader.clone();
     let reads_ahead = !loader.plan.sets_seen;
     let mut fetched = 0;
-    let mut ahead = None;
+    let mut ahead = VecDeque::new();
     loop {
-        let batch = match ahead.take() {
+        let batch = match ahead.pop_front() {
             Some(reading) => arrived(reading).await?,
             None => match next_batch(&loader, &mut positions, view).await? {
                 Some(messages) => loader.clone().load(messages).await?,
                 None => return Ok(fetched),
             },
         };
-        if reads_ahead && let Some(messages) = next_batch(&loader, &mut positions, view).await? {
-            ahead = Some(tokio::spawn(loader.clone().load(messages)));
+        while reads_ahead
+            && ahead.len() < FETCH_BATCHES_AHEAD
+            && let Some(messages) = next_batch(&loader, &mut positions, view).await?
+        {
+            ahead.push_back(tokio::spawn(loader.clone().load(messages)));
         }
         fetched += batch.messages_asked() as u64;
         batches.answer(batch, view, out).await?;

@@ -10,14 +10,13 @@ use bytes::Bytes;
 use daemon::session::Output;
 use store::Uid;
 
-use super::fields;
 use super::load::{Loaded, Loader, Message, Octets, read_ahead};
 use super::section::{Located, apply};
 use super::stream::{Fields, Stream};
+use super::{describe, fields};
 use crate::grammar::date::DateAndTime;
 use crate::grammar::fetch::{Item, SectionItem, SectionText};
 use crate::grammar::fetch_line::FetchLine;
-use crate::grammar::structure::{self, Reading};
 use crate::session::Enabled;
 use crate::session::reject::Reject;
 use crate::view::View;
@@ -96,11 +95,17 @@ impl Batches {
         }
         let plan = Arc::clone(&self.loader.plan);
         let mut located = message.located.iter();
+        let mut described = message.described.iter();
         let (mut flags_told, mut whole) = (false, true);
         for item in &plan.items {
             flags_told |= *item == Item::Flags;
+            if let Some(name) = describe::name(item) {
+                let value = described.next().map_or(&b"NIL"[..], Vec::as_slice);
+                self.line.item(name).extend_from_slice(value);
+                continue;
+            }
             if !item.is_located() {
-                self.simple_item(item, message, view)?;
+                self.simple_item(item, message, view);
                 continue;
             }
             let located = located.next().unwrap_or(&Located::Nowhere);
@@ -140,13 +145,9 @@ impl Batches {
         }
     }
 
-    fn simple_item(&mut self, item: &Item, message: &Message, view: &View) -> Result<(), Reject> {
-        let reading = Reading {
-            utf8: self.enabled.speaks_utf8(),
-            rev2: self.enabled.rev2,
-        };
+    fn simple_item(&mut self, item: &Item, message: &Message, view: &View) {
         let line = &mut self.line;
-        let (row, entry, index) = (&message.row, &message.entry, &message.index);
+        let (row, entry) = (&message.row, &message.entry);
         match item {
             Item::Uid => line.uid(row.uid),
             Item::Flags => view.put_flags(row.uid, row.flags, row.keywords, line),
@@ -178,21 +179,9 @@ impl Batches {
                     .map(|thread| format!("T{}", thread.0.printed()));
                 line.object_id("THREADID", id.as_deref());
             }
-            Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview => {
-                let Some(index) = index else { return Ok(()) };
-                let index = &index.decode()?;
-                match item {
-                    Item::Envelope => {
-                        structure::envelope(index.envelope(), reading.utf8, line.item("ENVELOPE"))
-                    }
-                    Item::Preview => line.preview(&index.preview, reading.utf8),
-                    Item::Body => structure::body(index, false, reading, line.item("BODY")),
-                    _ => structure::body(index, true, reading, line.item("BODYSTRUCTURE")),
-                }
-            }
+            Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview => {}
             Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => {}
         }
-        Ok(())
     }
 
     /// Writes an item that is octets of the message; false if the message vanished before it could be read.

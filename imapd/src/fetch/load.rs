@@ -1,7 +1,7 @@
 //! Reads what a FETCH needs of a batch of messages, before any of it is written.
 //!
-//! Small sections of many messages are read together; large ones are left to `stream`. Loading needs neither the view
-//! nor the client, so that the next batch is read while the one before it is written.
+//! Small sections of many messages are read together; large ones are left to `stream`. What is told of an index is written here, too.
+//! Loading needs neither the view nor the client, so that the next batches are read while the one before them is written.
 //!
 //! Messages that are no more are left out; an octet string that vanished meanwhile is `None`.
 
@@ -12,9 +12,11 @@ use bytes::Bytes;
 use store::mime::EncodedIndex;
 use store::{Entry, READ_OCTETS_MAX, ThreadId, Uid};
 
+use super::describe::describe;
 use super::plan::Plan;
 use super::read::{Reader, Wanted};
 use super::section::{Located, locate_item, locate_outline};
+use crate::grammar::structure::Reading;
 use crate::limits::BODY_CHUNK_OCTETS;
 use crate::session::reject::Reject;
 use crate::view::Row;
@@ -28,7 +30,8 @@ pub struct Message {
     pub row: Row,
     pub(super) uid: Uid,
     pub(super) entry: Option<Entry>,
-    pub(super) index: Option<EncodedIndex>,
+    /// What is told of its index, for each such item, in order.
+    pub(super) described: Vec<Vec<u8>>,
     pub(super) thread: Option<ThreadId>,
     /// For each item that is octets of the message, in order.
     pub(super) located: Vec<Located>,
@@ -43,7 +46,7 @@ impl Message {
             row,
             uid: Uid::new(row.uid)?,
             entry: None,
-            index: None,
+            described: Vec::new(),
             thread: None,
             located: Vec::new(),
         })
@@ -103,6 +106,8 @@ pub struct Loader {
     pub reader: Reader,
     /// What.
     pub plan: Arc<Plan>,
+    /// How the client reads what is told of an index.
+    pub reading: Reading,
 }
 
 impl Loader {
@@ -187,19 +192,30 @@ impl Loader {
         let indexes = store.indexes(*account, *mailbox, &uids(messages)).await?;
         let mut part: Vec<Message> = messages.drain(..indexes.settled).collect();
         let mut indexes = indexes.found.into_iter().peekable();
-        for message in &mut part {
+        let mut there = Vec::with_capacity(part.len());
+        for mut message in part.drain(..) {
             let found = indexes.next_if(|(uid, _)| *uid == message.uid);
-            message.index = found.map(|(_, index)| index);
-            message.located = self.locate(message.index.as_ref())?;
+            let Some((_, index)) = found else { continue };
+            message.located = self.locate(&index)?;
+            message.described = self.describe(&index)?;
+            there.push(message);
         }
-        part.retain(|message| message.index.is_some());
-        Ok(part)
+        Ok(there)
     }
 
-    fn locate(&self, index: Option<&EncodedIndex>) -> Result<Vec<Located>, Reject> {
-        let Some(index) = index.filter(|_| self.plan.located().next().is_some()) else {
+    /// The index is decoded once, whatever is told of it.
+    fn describe(&self, index: &EncodedIndex) -> Result<Vec<Vec<u8>>, Reject> {
+        let Some(extent) = self.plan.described else {
             return Ok(Vec::new());
         };
+        let index = index.decode_extent(extent)?;
+        Ok(describe(&self.plan.items, &index, self.reading))
+    }
+
+    fn locate(&self, index: &EncodedIndex) -> Result<Vec<Located>, Reject> {
+        if self.plan.located().next().is_none() {
+            return Ok(Vec::new());
+        }
         // Most of what is asked for lies in the message itself, and the whole tree need not be looked at.
         let outline = index.outline()?;
         let by_outline = self

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod binary;
+pub mod describe;
 pub mod fields;
 pub mod load;
 pub mod plan;

@@ -1,5 +1,7 @@
 //! What one FETCH needs of each message, worked out once.
 
+use store::mime::Extent;
+
 use crate::grammar::fetch::{Fetch, Item};
 use crate::grammar::partial::PartialRange;
 
@@ -16,6 +18,8 @@ pub struct Plan {
     pub needs_entry: bool,
     /// The MIME index is needed.
     pub needs_index: bool,
+    /// How much of it is written as it stands; nothing if it only says where octets lie.
+    pub described: Option<Extent>,
     /// The threads are needed.
     pub needs_threads: bool,
     /// Fetching sets \Seen.
@@ -38,7 +42,15 @@ impl Plan {
             items.push(Item::ModSeq);
         }
         let any = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
+        let described = items
+            .iter()
+            .filter_map(extent)
+            .reduce(|one, other| match one == other {
+                true => one,
+                false => Extent::All,
+            });
         Self {
+            described,
             changed_since: fetch.changed_since,
             partial: fetch.partial,
             needs_entry: any(|item| {
@@ -47,12 +59,7 @@ impl Plan {
                     Item::Size | Item::InternalDate | Item::SaveDate | Item::EmailId
                 )
             }),
-            needs_index: any(|item| {
-                matches!(
-                    item,
-                    Item::Envelope | Item::Body | Item::BodyStructure | Item::Preview
-                ) || item.is_located()
-            }),
+            needs_index: described.is_some() || any(Item::is_located),
             needs_threads: any(|item| *item == Item::ThreadId),
             sets_seen: any(|item| match item {
                 Item::Section(section) => !section.peek,
@@ -71,6 +78,16 @@ impl Plan {
     /// Whether the client asks for mod-sequences, and so enables CONDSTORE (RFC 7162 §3.1).
     pub fn enables_condstore(&self) -> bool {
         self.items.contains(&Item::ModSeq)
+    }
+}
+
+/// How much of the index an item tells.
+fn extent(item: &Item) -> Option<Extent> {
+    match item {
+        Item::Envelope => Some(Extent::Envelope),
+        Item::Body | Item::BodyStructure => Some(Extent::Parts),
+        Item::Preview => Some(Extent::All),
+        _ => None,
     }
 }
 
@@ -102,5 +119,11 @@ mod tests {
         assert!(plan("BINARY.SIZE[1]").needs_index && !plan("BINARY.SIZE[1]").sets_seen);
         assert!(plan("(EMAILID SAVEDATE)").needs_entry && plan("THREADID").needs_threads);
         assert!(plan("FLAGS (CHANGEDSINCE 4)").enables_condstore());
+        assert_eq!(
+            plan("(BODYSTRUCTURE ENVELOPE)").described,
+            Some(Extent::All)
+        );
+        assert_eq!(plan("(BODY BODYSTRUCTURE)").described, Some(Extent::Parts));
+        assert_eq!(plan("BODY.PEEK[1]").described, None);
     }
 }

@@ -105,16 +105,6 @@ impl FetchLine {
         date.encode(self.item("SAVEDATE"));
     }
 
-    /// PREVIEW (RFC 8970 §3.2): UTF-8, which is a literal unless the client has enabled it in strings.
-    pub fn preview(&mut self, text: &str, utf8: bool) {
-        let into = self.item("PREVIEW");
-        if utf8 {
-            quote::utf8_string(text, into);
-        } else {
-            quote::string(text.as_bytes(), into);
-        }
-    }
-
     /// BINARY.SIZE (RFC 3516 §4.3)
     pub fn binary_size(&mut self, part: &[u32], octets: u64) {
         self.binary_name("BINARY.SIZE", part, None);
@@ -233,8 +223,7 @@ mod tests {
         line.binary_size(&[], 7);
         line.object_id("EMAILID", Some("M1"));
         line.object_id("THREADID", None);
-        line.preview("café", false);
-        let expected = b"* 1 FETCH (BINARY[1.2]<3> ~{2}\r\n\0a BINARY[9] NIL BINARY.SIZE[] 7 EMAILID (M1) THREADID NIL PREVIEW {5}\r\ncaf\xc3\xa9";
+        let expected = b"* 1 FETCH (BINARY[1.2]<3> ~{2}\r\n\0a BINARY[9] NIL BINARY.SIZE[] 7 EMAILID (M1) THREADID NIL";
         assert_eq!(line.octets(), expected);
     }
 

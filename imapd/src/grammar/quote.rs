@@ -55,12 +55,13 @@ pub fn string(value: &[u8], into: &mut Vec<u8>) {
 
 fn quoted(value: &[u8], into: &mut Vec<u8>) {
     into.push(b'"');
-    for &octet in value {
-        if matches!(octet, b'"' | b'\\') {
-            into.push(b'\\');
-        }
-        into.push(octet);
+    let mut rest = value;
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        into.extend_from_slice(&rest[..at]);
+        into.extend_from_slice(&[b'\\', rest[at]]);
+        rest = &rest[at + 1..];
     }
+    into.extend_from_slice(rest);
     into.push(b'"');
 }
 

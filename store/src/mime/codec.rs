@@ -3,10 +3,12 @@
 //! Failure: [`DecodeError`] for anything that [`MessageIndex::encode`] did not write. Reading never panics and never
 //! takes more memory than a small multiple of what it is given.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::index::{MessageIndex, Part, SentDate, Text};
 
@@ -67,9 +69,32 @@ impl EncodedIndex {
 
     /// The index, with offsets as served. It borrows its texts, so that reading one costs next to nothing.
     pub fn decode(&self) -> crate::Result<MessageIndex<'_>> {
-        let index = MessageIndex::decode(&self.octets, self.prefix_octets);
-        index.map_err(unreadable)
+        self.decode_extent(Extent::All)
     }
+
+    /// The beginning of the index, with offsets as served; what lies behind it is left empty.
+    pub fn decode_extent(&self, extent: Extent) -> crate::Result<MessageIndex<'_>> {
+        let index = match extent {
+            Extent::Envelope => MessageIndex::decode_root(&self.octets),
+            Extent::Parts => MessageIndex::decode_parts(&self.octets),
+            Extent::All => {
+                return MessageIndex::decode(&self.octets, self.prefix_octets).map_err(unreadable);
+            }
+        };
+        let index = index.map_err(unreadable)?;
+        Ok(index.prepended(self.prefix_octets))
+    }
+}
+
+/// How much of an index somebody wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The first part, which has the envelope.
+    Envelope,
+    /// All parts, the first of them without its envelope.
+    Parts,
+    /// All there is.
+    All,
 }
 
 fn unreadable(error: DecodeError) -> crate::Error {
@@ -91,12 +116,7 @@ impl Outline {
     fn decode(octets: &[u8], prefix_octets: u64) -> Result<Outline, DecodeError> {
         // What `Stored` and `Part` begin with: size, number of parts, number of parts within the first, its ranges.
         type Beginning = (u64, u64, u32, Range<u64>, Range<u64>);
-        let (&version, rest) = octets.split_first().ok_or(DecodeError::Damaged)?;
-        if version != VERSION {
-            return Err(DecodeError::Version);
-        }
-        let ((size, parts, _, header, body), _) =
-            postcard::take_from_bytes::<Beginning>(rest).map_err(|_| DecodeError::Damaged)?;
+        let (size, parts, _, header, body): Beginning = beginning(octets)?;
         if parts == 0 {
             return Err(DecodeError::Damaged);
         }
@@ -105,6 +125,23 @@ impl Outline {
             header: header.start..header.end.saturating_add(prefix_octets),
             body: body.start.saturating_add(prefix_octets)..body.end.saturating_add(prefix_octets),
         })
+    }
+}
+
+/// What an index begins with.
+fn beginning<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, DecodeError> {
+    let found = postcard::take_from_bytes(checked(octets)?);
+    found
+        .map(|(begin, _)| begin)
+        .map_err(|_| DecodeError::Damaged)
+}
+
+/// The octets behind the version.
+fn checked(octets: &[u8]) -> Result<&[u8], DecodeError> {
+    match octets.split_first() {
+        Some((&VERSION, rest)) => Ok(rest),
+        Some(_) => Err(DecodeError::Version),
+        None => Err(DecodeError::Damaged),
     }
 }
 
@@ -131,12 +168,8 @@ impl<'a> MessageIndex<'a> {
     /// Reads what [`MessageIndex::encode`] wrote, borrowing its texts from there, for a message that is served with `prefix_octets` octets of
     /// complete header fields in front of what was indexed: see [`MessageIndex::prepended`].
     pub fn decode(octets: &'a [u8], prefix_octets: u64) -> Result<MessageIndex<'a>, DecodeError> {
-        let (&version, rest) = octets.split_first().ok_or(DecodeError::Damaged)?;
-        if version != VERSION {
-            return Err(DecodeError::Version);
-        }
         let stored: Stored<Vec<(u32, Part<'_>)>, Vec<Text<'_>>, Text<'_>> =
-            postcard::from_bytes(rest).map_err(|_| DecodeError::Damaged)?;
+            postcard::from_bytes(checked(octets)?).map_err(|_| DecodeError::Damaged)?;
         let index = MessageIndex {
             size: stored.size,
             parts: placed(stored.parts)?,
@@ -146,6 +179,71 @@ impl<'a> MessageIndex<'a> {
             preview: stored.preview,
         };
         Ok(index.prepended(prefix_octets))
+    }
+}
+
+impl<'a> MessageIndex<'a> {
+    fn decode_root(octets: &'a [u8]) -> Result<MessageIndex<'a>, DecodeError> {
+        let (size, parts, (_, root)): (u64, u64, (u32, Part<'_>)) = beginning(octets)?;
+        if parts == 0 {
+            return Err(DecodeError::Damaged);
+        }
+        Ok(MessageIndex::of_parts(size, placed(vec![(0, root)])?))
+    }
+
+    fn decode_parts(octets: &'a [u8]) -> Result<MessageIndex<'a>, DecodeError> {
+        type Root<'a> = Part<'a, PassedEnvelope<'a>>;
+        let damaged = |_| DecodeError::Damaged;
+        let rest = checked(octets)?;
+        let ((size, count, (inside, root)), mut rest): ((u64, u64, (u32, Root<'_>)), _) =
+            postcard::take_from_bytes(rest).map_err(damaged)?;
+        let mut parts = vec![(inside, root.with_envelope(None))];
+        for _ in 1..count {
+            let (part, after) = postcard::take_from_bytes(rest).map_err(damaged)?;
+            parts.push(part);
+            rest = after;
+        }
+        Ok(MessageIndex::of_parts(size, placed(parts)?))
+    }
+
+    fn of_parts(size: u64, parts: Vec<Part<'a>>) -> MessageIndex<'a> {
+        MessageIndex {
+            size,
+            parts,
+            sent: None,
+            references: Vec::new(),
+            has_attachment: false,
+            preview: Text::default(),
+        }
+    }
+}
+
+/// The stored form of an envelope that nobody wants to see: its texts are passed over, and nothing is made of them.
+type PassedEnvelope<'a> = Option<(
+    [PassedText<'a>; 2],
+    [PassedAddresses; 6],
+    [PassedText<'a>; 2],
+)>;
+type PassedText<'a> = Option<&'a [u8]>;
+
+struct PassedAddresses;
+
+impl<'de> Deserialize<'de> for PassedAddresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PassedAddresses, D::Error> {
+        deserializer.deserialize_seq(PassedAddresses)
+    }
+}
+
+impl<'de> Visitor<'de> for PassedAddresses {
+    type Value = PassedAddresses;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("addresses")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut addresses: A) -> Result<PassedAddresses, A::Error> {
+        while addresses.next_element::<[PassedText<'de>; 4]>()?.is_some() {}
+        Ok(PassedAddresses)
     }
 }
 

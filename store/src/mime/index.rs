@@ -77,8 +77,11 @@ pub struct MessageIndex<'a> {
 
 /// One MIME entity: the message itself, a body part, or the message inside a `message/rfc822` part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-pub struct Part<'a> {
+#[serde(bound(
+    serialize = "E: Serialize",
+    deserialize = "'de: 'a, E: Deserialize<'de>"
+))]
+pub struct Part<'a, E = Option<Box<Envelope<'a>>>> {
     /// Place in [`MessageIndex::parts`].
     #[serde(skip)]
     pub(super) place: u32,
@@ -114,7 +117,7 @@ pub struct Part<'a> {
     /// Content-Location.
     pub location: Option<Text<'a>>,
     /// The envelope, if this is a message (the first part, or the child of a `message/rfc822` part).
-    pub envelope: Option<Box<Envelope<'a>>>,
+    pub envelope: E,
 }
 
 /// What is inside a part.
@@ -300,6 +303,31 @@ impl<'a> MessageIndex<'a> {
                 part.body.start.saturating_add(octets)..part.body.end.saturating_add(octets);
         }
         self
+    }
+}
+
+impl<'a, E> Part<'a, E> {
+    /// The same part with another envelope.
+    pub(super) fn with_envelope<F>(self, envelope: F) -> Part<'a, F> {
+        Part {
+            place: self.place,
+            end: self.end,
+            header: self.header,
+            body: self.body,
+            lines: self.lines,
+            kind: self.kind,
+            media_type: self.media_type,
+            subtype: self.subtype,
+            parameters: self.parameters,
+            encoding: self.encoding,
+            id: self.id,
+            description: self.description,
+            md5: self.md5,
+            disposition: self.disposition,
+            language: self.language,
+            location: self.location,
+            envelope,
+        }
     }
 }
 

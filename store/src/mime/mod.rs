@@ -32,7 +32,7 @@ pub mod search;
 mod tests;
 mod transfer;
 
-pub use codec::{DecodeError, EncodedIndex, Outline};
+pub use codec::{DecodeError, EncodedIndex, Extent, Outline};
 pub(crate) use content::message_ids;
 pub use fold::Needle;
 pub(crate) use fold::{fold_into, folded_window};

@@ -84,6 +84,17 @@ proptest! {
     }
 
     #[test]
+    fn a_part_of_the_index_is_as_in_the_whole(message in messages(), prefix in 0u64..1000) {
+        let stored = EncodedIndex::new(Indexer::index(&message).encode().into(), prefix);
+        let whole = stored.decode().unwrap();
+        let first = stored.decode_extent(Extent::Envelope).unwrap();
+        prop_assert_eq!(first.envelope(), whole.envelope());
+        let mut parts = whole.parts.clone();
+        parts[0].envelope = None;
+        prop_assert_eq!(stored.decode_extent(Extent::Parts).unwrap().parts, parts);
+    }
+
+    #[test]
     fn fields_put_in_front_only_shift(message in messages(), first in prop::sample::select(vec!["Subject: x\r\n", "\r\n"])) {
         let message = [first.as_bytes(), &message].concat();
         let prefix = b"Return-Path: <a@b.example>\r\nDelivered-To: c@d.example\r\n";
