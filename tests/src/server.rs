@@ -80,6 +80,7 @@ const DAEMON_TIME_MAX: Duration = Duration::from_secs(30);
 /// A server with a store of its own.
 pub struct Server {
     directory: TempDir,
+    data: PathBuf,
     address: Ipv4Addr,
     running: Mutex<BTreeMap<Daemon, Child>>,
 }
@@ -101,7 +102,7 @@ impl Server {
         let template = TEMPLATE.as_ref().map_err(|error| {
             ServerError::Mailctl("for the first server".to_owned(), error.clone())
         })?;
-        let server = Server::empty(config)?;
+        let server = Server::empty(None, config)?;
         copy(template.path(), &server.data())
             .map_err(|error| ServerError::Io("copying the store".to_owned(), error))?;
         let mut domains = vec!["example.test"];
@@ -116,8 +117,16 @@ impl Server {
         Ok(server)
     }
 
-    /// A server whose store does not exist yet.
-    fn empty(config: toml::Table) -> Result<Server, ServerError> {
+    /// More daemons for the store of this server, with an address and a configuration of their own. This one must outlive them.
+    ///
+    /// # Errors
+    /// If the files cannot be made.
+    pub fn beside(&self) -> Result<Server, ServerError> {
+        Server::empty(Some(self.data()), toml::Table::new())
+    }
+
+    /// A server with the data of another, or one whose store does not exist yet.
+    fn empty(data: Option<PathBuf>, config: toml::Table) -> Result<Server, ServerError> {
         let failed = |error| ServerError::Io("making the scratch directory".to_owned(), error);
         let directory = tempfile::Builder::new()
             .prefix("pennyblack-")
@@ -125,10 +134,11 @@ impl Server {
             .map_err(failed)?;
         let server = Server {
             address: own_address(),
+            data: data.unwrap_or_else(|| directory.path().join("data")),
             directory,
             running: Mutex::new(BTreeMap::new()),
         };
-        std::fs::create_dir(server.data()).map_err(failed)?;
+        std::fs::create_dir_all(server.data()).map_err(failed)?;
         server.configure(config)?;
         Ok(server)
     }
@@ -152,7 +162,7 @@ impl Server {
 
     /// The directory of store and certificates.
     pub fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        self.data.clone()
     }
 
     /// A directory for the test's own files. It goes away with the server.
@@ -459,7 +469,7 @@ impl World for Server {
 /// A data directory with alice and bob and a certificate, made once in each test process: making it takes longer than
 /// copying it.
 static TEMPLATE: LazyLock<Result<TempDir, String>> = LazyLock::new(|| {
-    let server = Server::empty(toml::Table::new()).map_err(|error| error.to_string())?;
+    let server = Server::empty(None, toml::Table::new()).map_err(|error| error.to_string())?;
     server.make_template().map_err(|error| error.to_string())?;
     let template = tempfile::tempdir().map_err(|error| error.to_string())?;
     copy(&server.data(), template.path()).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! Several IMAP sessions on one mailbox do random things, while mail comes by SMTP and POP3 deletes; each checks all
-//! untagged data against what it knows.
+//! Ten IMAP sessions on one mailbox, in three processes, do random things at once, while mail comes by SMTP and POP3 deletes; each
+//! checks all untagged data against what it knows.
 //!
 //! A session keeps, like a client, the UID behind each sequence number and the flags of each message. No EXPUNGE may come
 //! during FETCH, STORE or SEARCH (RFC 3501 §7.4.1), no number may be wrong, none may be told of twice, and no change may
@@ -24,8 +24,11 @@ use tests::server::{PASSWORD, Server};
 use tests::smtp::Smtp;
 
 const ALICE: &str = "alice@example.test";
-const STEPS: usize = 600;
-const STEPS_BETWEEN_CHECKS: usize = 60;
+/// Processes of imapd.
+const PROCESSES: usize = 3;
+/// How often all is compared, and what each session does before.
+const ROUNDS: usize = 8;
+const STEPS: usize = 12;
 const FLAGS: [&str; 5] = ["\\Seen", "\\Flagged", "\\Deleted", "$A", "$B"];
 
 /// Numbers that look random and are the same for the same seed (xorshift).
@@ -56,13 +59,18 @@ enum Mode {
     UidOnly,
 }
 
-const MODES: [Mode; 6] = [
+/// The sessions. Each process has several kinds of them, as 10 and [`PROCESSES`] have no common divisor.
+const MODES: [Mode; 10] = [
     Mode::Plain,
     Mode::CondStore,
     Mode::QResync,
     Mode::Rev2,
     Mode::UidOnly,
     Mode::QResync,
+    Mode::QResync,
+    Mode::Rev2,
+    Mode::Plain,
+    Mode::UidOnly,
 ];
 
 /// One session, and what it knows.
@@ -72,8 +80,13 @@ struct Client<'a> {
     mode: Mode,
     uids: Vec<Option<u32>>,
     flags: BTreeMap<u32, Flags>,
+    /// With UIDONLY: the last message up to which none is unknown.
+    all_known_to: u32,
     /// With QRESYNC: up to where all is known.
     modseq: u64,
+    /// What the command that runs has told: the highest MODSEQ, and HIGHESTMODSEQ.
+    modseq_seen: u64,
+    modseq_told: Option<u64>,
     uid_validity: u32,
     said: Vec<String>,
 }
@@ -86,7 +99,10 @@ impl<'a> Client<'a> {
             mode,
             uids: Vec::new(),
             flags: BTreeMap::new(),
+            all_known_to: 0,
             modseq: 0,
+            modseq_seen: 0,
+            modseq_told: None,
             uid_validity: 0,
             said: Vec::new(),
         };
@@ -144,6 +160,7 @@ impl<'a> Client<'a> {
                 self.modseq.max(1)
             ))
             .unwrap();
+        self.modseq = 0;
         let mut known: BTreeSet<u32> = known.into_iter().collect();
         let mut exists = 0;
         for line in &reply.untagged {
@@ -163,6 +180,7 @@ impl<'a> Client<'a> {
                 self.flags.insert(uid, flags_in(items).unwrap());
             }
         }
+        self.write_modseq_down();
         self.check(
             reply.is_ok(),
             &format!("not resynchronised: {}", reply.tagged),
@@ -174,26 +192,36 @@ impl<'a> Client<'a> {
         self.uids = known.into_iter().map(Some).collect();
     }
 
-    /// What a client with QRESYNC writes down: the highest mod-sequence that it has seen, unless the server says that
-    /// it does not know all up to there.
     fn note_modseq(&mut self, line: &str) {
         if let Some(modseq) = word_after64(line, "[HIGHESTMODSEQ ") {
-            self.modseq = modseq;
+            self.modseq_told = Some(modseq);
         } else if let Some(modseq) = word_after64(line, "MODSEQ (") {
-            self.modseq = self.modseq.max(modseq);
+            self.modseq_seen = self.modseq_seen.max(modseq);
         }
         if let Some(uid_validity) = word_after(line, "[UIDVALIDITY ") {
             self.uid_validity = uid_validity;
         }
     }
 
+    /// What a client with QRESYNC writes down at the end of a command: what the server says that it knows all up to, or else
+    /// the highest mod-sequence that it has seen (RFC 7162 §6).
+    fn write_modseq_down(&mut self) {
+        let seen = self.modseq.max(std::mem::take(&mut self.modseq_seen));
+        self.modseq = self.modseq_told.take().unwrap_or(seen);
+    }
+
     /// Asks for the UIDs of messages of which only the number is known: VANISHED may name them soon.
     fn learn_all(&mut self) {
         while self.uids.contains(&None) {
             let before = self.uids.iter().map_while(|uid| *uid).last();
-            let first = before.unwrap_or(0) + 1;
-            self.run_once(&format!("UID FETCH {first}:* (FLAGS)"));
+            let first = match self.mode {
+                // Without numbers nobody knows where the gap is.
+                Mode::UidOnly => self.all_known_to,
+                _ => before.unwrap_or(0),
+            };
+            self.run_once(&format!("UID FETCH {}:* (FLAGS)", first + 1));
         }
+        self.all_known_to = self.uids.last().copied().flatten().unwrap_or(0);
     }
 
     fn run(&mut self, command: &str) -> (String, BTreeSet<usize>) {
@@ -216,6 +244,7 @@ impl<'a> Client<'a> {
         }
         self.said.push(format!("S: {}", reply.tagged.trim_end()));
         self.note_modseq(&reply.tagged);
+        self.write_modseq_down();
         (reply.tagged, told)
     }
 
@@ -292,6 +321,7 @@ impl<'a> Client<'a> {
             let first = self.uids.iter().position(Option::is_none);
             self.check(first.is_some(), "UIDFETCH of no message");
             self.uids[first.unwrap_or_default()] = Some(uid);
+            self.uids.sort_by_key(|uid| (uid.is_none(), *uid));
         }
         if let Some(flags) = flags_in(items) {
             self.flags.insert(uid, flags);
@@ -389,7 +419,11 @@ impl<'a> Client<'a> {
                 .iter()
                 .zip(&self.uids)
                 .all(|(known, real)| known.is_none() || known == real);
-        self.check(same, "a number was wrong");
+        let real: Vec<_> = self.uids.iter().flatten().collect();
+        self.check(
+            same,
+            &format!("a number was wrong: not {real:?}, but {uids:?}"),
+        );
         let lost = flags
             .iter()
             .find(|(uid, known)| self.flags.get(uid) != Some(known));
@@ -482,10 +516,12 @@ fn others_at_work(server: &Server, quiet: &Mutex<()>, done: &AtomicBool) {
 
 fn sessions_agree(seed: u64) {
     let server = Server::new().unwrap();
+    let others = [(); PROCESSES - 1].map(|()| server.beside().unwrap());
+    let servers: Vec<&Server> = std::iter::once(&server).chain(&others).collect();
     let (quiet, done) = (Mutex::new(()), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| others_at_work(&server, &quiet, &done));
-        let outcome = std::panic::catch_unwind(|| converse(&server, &quiet, seed));
+        let outcome = std::panic::catch_unwind(|| converse(&servers, &quiet, seed));
         done.store(true, Ordering::Relaxed);
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
@@ -493,25 +529,27 @@ fn sessions_agree(seed: u64) {
     });
 }
 
-fn converse(server: &Server, quiet: &Mutex<()>, seed: u64) {
-    let mut clients: Vec<Client<'_>> = MODES
+fn converse(servers: &[&Server], quiet: &Mutex<()>, seed: u64) {
+    let mut clients: Vec<(Client<'_>, Dice)> = MODES
         .iter()
-        .map(|mode| Client::new(server, *mode))
+        .zip(servers.iter().cycle())
+        .zip(1..)
+        .map(|((mode, server), number)| (Client::new(server, *mode), Dice(seed << 8 | number)))
         .collect();
-    let mut dice = Dice(seed);
-    for step in 1..=STEPS {
-        let chosen = dice.below(clients.len());
-        clients[chosen].step(&mut dice);
-        if step % STEPS_BETWEEN_CHECKS == 0 {
-            let _silence = quiet.lock().unwrap_or_else(PoisonError::into_inner);
-            let known: Vec<_> = clients.iter_mut().map(Client::verify).collect();
-            for (client, uids) in clients.iter().zip(&known) {
-                let same = *uids == known[0];
-                client.check(
-                    same,
-                    &format!("seed {seed}: not {:?}, but {uids:?}", known[0]),
-                );
+    for _ in 0..ROUNDS {
+        std::thread::scope(|scope| {
+            for (client, dice) in &mut clients {
+                scope.spawn(|| (0..STEPS).for_each(|_| client.step(dice)));
             }
+        });
+        let _silence = quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<_> = clients
+            .iter_mut()
+            .map(|(client, _)| client.verify())
+            .collect();
+        for ((client, _), uids) in clients.iter().zip(&known) {
+            let fault = format!("seed {seed}: not {:?}, but {uids:?}", known[0]);
+            client.check(*uids == known[0], &fault);
         }
     }
 }
