@@ -36,6 +36,8 @@ pub struct Appending {
     access: Access,
     /// To the mailbox where they go.
     rights: Rights,
+    /// The mailbox, and in which other form it was named by a client that is to learn the one that is kept.
+    normalised: Option<(place::Place, String)>,
     mailbox: String,
     replaced: Option<Replaced>,
     /// The header sections must be ASCII.
@@ -196,6 +198,8 @@ impl ImapSession {
         };
         match self.admit_append(&start).await {
             Ok((target, replaced)) => Ok(Appending {
+                normalised: (self.enabled.rev2 && target.info.name != start.mailbox)
+                    .then(|| (target.clone(), start.mailbox.clone())),
                 tag,
                 verb: start.verb,
                 access: target.access,
@@ -417,6 +421,10 @@ impl ImapSession {
             uids: appended.uids.iter().map(|uid| uid.value()).collect(),
         };
         let code = Some(code).filter(|_| self.tells_uids(appending.rights));
+        if let Some((place, written)) = &appending.normalised {
+            // RFC 9051 §6.3.12
+            self.tell_name(place, written, out).await?;
+        }
         if appending.verb == Verb::Append {
             let mut done = Done::text("APPEND completed");
             done.code = code;

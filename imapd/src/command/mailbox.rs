@@ -30,7 +30,7 @@ impl ImapSession {
         })
     }
 
-    pub(crate) async fn delete(&mut self, name: &str) -> Outcome {
+    pub(crate) async fn delete(&mut self, name: &str, out: &mut Output) -> Outcome {
         let place = self.place(name, Deed::Remove).await?;
         self.store()
             .delete_mailbox(place.access.owner(), &place.local)
@@ -38,6 +38,11 @@ impl ImapSession {
         // One's own selected mailbox: the client has asked for it, and is not thrown out.
         if let Err(Reject::MailboxRemoved) = self.catch_up(true).await {
             self.state.unselect();
+        }
+        if self.enabled.rev2 && place.info.name != name {
+            // RFC 9051 §6.3.5; what holds others is still there, as a level.
+            let gone = vec![(place.info.name, Some(name.to_owned()))];
+            self.tell_names(gone, out).await?;
         }
         Ok(Done::text("DELETE completed"))
     }
@@ -56,7 +61,12 @@ impl ImapSession {
         self.store()
             .rename_mailbox(access.owner(), &place.local, &new)
             .await?;
-        self.tell_normalised(to, from, out).await?;
+        if self.enabled.rev2 && place.info.name != from {
+            let renamed = self.place(to, Deed::LearnRights).await?;
+            self.tell_name(&renamed, from, out).await?;
+        } else {
+            self.tell_normalised(to, from, out).await?;
+        }
         Ok(Done::text("RENAME completed"))
     }
 

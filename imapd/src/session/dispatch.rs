@@ -209,7 +209,7 @@ impl ImapSession {
             Command::Select(select) => self.select(&select, false, out).await,
             Command::Examine(select) => self.select(&select, true, out).await,
             Command::Create { mailbox, uses } => self.create(&mailbox, &uses, out).await,
-            Command::Delete(mailbox) => self.delete(&mailbox).await,
+            Command::Delete(mailbox) => self.delete(&mailbox, out).await,
             Command::Rename { from, to } => self.rename(&from, &to, out).await,
             Command::Subscribe(mailbox) => self.subscribe(&mailbox).await,
             Command::Unsubscribe(mailbox) => self.unsubscribe(&mailbox).await,
