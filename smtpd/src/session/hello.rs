@@ -102,14 +102,19 @@ impl SmtpSession {
         commands
     }
 
+    /// What cannot be used without something hidden is hidden with it: BINARYMIME comes by chunks alone (RFC 3030 §3), SMTPUTF8 with
+    /// 8BITMIME (RFC 6531 §3.1).
     fn is_hidden(&self, line: &str) -> bool {
         let keyword = line.split(' ').next().unwrap_or(line);
-        self.connection
-            .config
-            .smtpd
-            .hide_extensions
-            .iter()
-            .any(|hidden| hidden.eq_ignore_ascii_case(keyword))
+        let needed = match keyword {
+            "BINARYMIME" => "CHUNKING",
+            "SMTPUTF8" => "8BITMIME",
+            _ => keyword,
+        };
+        let hidden = &self.connection.config.smtpd.hide_extensions;
+        hidden.iter().any(|hidden| {
+            hidden.eq_ignore_ascii_case(keyword) || hidden.eq_ignore_ascii_case(needed)
+        })
     }
 
     /// What AUTH can use now. Nothing on port 25, where nobody has a reason to log in, and nothing once logged in.
