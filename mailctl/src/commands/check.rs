@@ -9,6 +9,8 @@ use crate::answer::Answer;
 use crate::fail::{Failure, Kind, Outcome};
 use crate::office::Office;
 
+const KEEP: &str = "Stop the daemons and keep a copy of the data directory before anything else.";
+
 /// Runs `check`; progress goes to a terminal's standard error.
 pub async fn run(office: &Office) -> Outcome<Answer> {
     let watched = io::stderr().is_terminal();
@@ -19,7 +21,11 @@ pub async fn run(office: &Office) -> Outcome<Answer> {
                 show(progress)
             }
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            store::Error::Corrupt(_) => Failure::from(error).next(KEEP),
+            error => error.into(),
+        })?;
     if watched {
         eprintln!();
     }
@@ -34,7 +40,7 @@ pub async fn run(office: &Office) -> Outcome<Answer> {
         faults.join("\n  ")
     );
     Err(Failure::new(Kind::Faulty, text)
-        .next("Stop the daemons and keep a copy of the data directory before anything else.")
+        .next(KEEP)
         .findings(findings))
 }
 
