@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -488,12 +488,13 @@ impl Server {
     }
 }
 
-/// An address that no other server has: from the process's id, and a count within the process.
+/// An address that no other server has: from the process's id, and a count within the process. Addresses come again after 250
+/// servers, of which the first have ended by then.
 fn own_address() -> Ipv4Addr {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Ipv4Addr::new(127, high, low, 1 + count % 250)
+    Ipv4Addr::new(127, high, low, 1 + (count % 250) as u8)
 }
 
 /// Where cargo puts the programs: beside the directory of the test that runs.
