@@ -1,6 +1,7 @@
-//! offlineimap: two-way synchronisation of a mailbox with flags and deletions, and a second look that changes nothing.
+//! offlineimap: two-way synchronisation of a mailbox with flags and deletions, and a second look that changes nothing. Debian's
+//! version knows neither CONDSTORE nor QRESYNC.
 
-use super::{file, fill, messages, run, server};
+use super::{certificate, file, fill, messages, run, server};
 use std::path::Path;
 use tests::chat::Listener;
 use tests::imap::Imap;
@@ -8,17 +9,50 @@ use tests::server::Server;
 
 const USER: &str = "bob@example.test";
 
-fn config(server: &Server, maildir: &Path) -> String {
+/// How it connects.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Plain,
+    /// TLS and COMPRESS, one connection for each folder, and names in UTF-8.
+    Compressed,
+}
+
+fn connection(server: &Server, way: Way) -> String {
+    let (port, more) = match way {
+        Way::Plain => (Listener::Imap, "ssl = no\nstarttls = no".to_owned()),
+        Way::Compressed => {
+            let certificate = certificate(server);
+            let arguments = [
+                "x509",
+                "-noout",
+                "-fingerprint",
+                "-sha256",
+                "-in",
+                &certificate,
+            ];
+            let printed = run(server, "openssl", &arguments, b"");
+            let printed = String::from_utf8_lossy(&printed).trim().replace(':', "");
+            let fingerprint = printed.split('=').next_back().unwrap().to_lowercase();
+            let more = format!(
+                "ssl = yes\ncert_fingerprint = {fingerprint}\nusecompression = yes\nsinglethreadperfolder = yes"
+            );
+            (Listener::Imaps, more)
+        }
+    };
+    format!("remoteport = {}\n{more}\n", Server::port(port))
+}
+
+fn config(server: &Server, maildir: &Path, way: Way) -> String {
     let text = format!(
         "[general]\naccounts = a\nmetadata = {metadata}\n\n\
-         [Account a]\nlocalrepository = near\nremoterepository = far\n\n\
+         [Account a]\nlocalrepository = near\nremoterepository = far\nutf8foldernames = yes\n\n\
          [Repository near]\ntype = Maildir\nlocalfolders = {maildir}\nutime_from_header = no\n\n\
-         [Repository far]\ntype = IMAP\nremotehost = {host}\nremoteport = {port}\nremoteuser = {USER}\nremotepass = testpass\n\
-         auth_mechanisms = PLAIN\nssl = no\nstarttls = no\nfolderfilter = lambda name: name in ['INBOX', 'Archive']\n",
+         [Repository far]\ntype = IMAP\nremotehost = {host}\nremoteuser = {USER}\nremotepass = testpass\n\
+         auth_mechanisms = PLAIN\n{connection}folderfilter = lambda name: name in ['INBOX', 'Archive', 'Büro']\n",
         metadata = server.scratch().join("offlineimap").display(),
         maildir = maildir.display(),
         host = server.host(),
-        port = Server::port(Listener::Imap),
+        connection = connection(server, way),
     );
     file(server, "offlineimaprc", text.as_bytes())
 }
@@ -46,11 +80,20 @@ fn state(server: &Server) -> String {
 
 #[test]
 fn offlineimap_synchronises_both_ways_and_then_changes_nothing() {
+    synchronises_both_ways(Way::Plain);
+}
+
+#[test]
+fn offlineimap_synchronises_over_a_compressed_connection() {
+    synchronises_both_ways(Way::Compressed);
+}
+
+fn synchronises_both_ways(way: Way) {
     let server = server();
     fill(&server, USER, "INBOX", "off", 40);
     let maildir = server.scratch().join("maildir");
     std::fs::create_dir(&maildir).unwrap();
-    let config = config(&server, &maildir);
+    let config = config(&server, &maildir, way);
     let sync = || {
         let arguments = ["-c", &config, "-o", "-u", "basic"];
         run(&server, "offlineimap", &arguments, b"")
@@ -58,7 +101,10 @@ fn offlineimap_synchronises_both_ways_and_then_changes_nothing() {
     let mut imap = Imap::login(&server, USER).unwrap();
     imap.ok("SELECT INBOX").unwrap();
     imap.ok("STORE 1:10 +FLAGS (\\Seen)").unwrap();
+    imap.ok("CREATE B&APw-ro").unwrap();
+    fill(&server, USER, "B&APw-ro", "off", 2);
     sync();
+    assert_eq!(names(&maildir.join("Büro")).len(), 2);
     let inbox = maildir.join("INBOX");
     let there = names(&inbox);
     assert_eq!(there.len(), 40);
