@@ -45,10 +45,50 @@ impl ImapSession {
                 .iter()
                 .for_each(|state| view.must_tell(state.uid.value()));
         }
-        let gone = stored.entries.len() + stored.modified.len() < uids.len();
+        let known = stored.entries.len() + stored.modified.len();
+        let modified = match unchanged_since {
+            Some(since) if !stored.modified.is_empty() => {
+                self.store_again(&change, since, stored.modified).await?
+            }
+            _ => stored.modified,
+        };
+        let gone = known < uids.len();
         let refused =
             gone && numbering == Numbering::Sequence && !command.silent && !set.is_saved();
-        finish(numbering, view, &stored.modified, refused)
+        finish(numbering, &mut self.selected()?.view, &modified, refused)
+    }
+
+    /// Of these messages, which have changed since, those in which the named flags have not are no failure (RFC 7162 §3.1.12): they are changed now. Gives those
+    /// that remain.
+    async fn store_again(
+        &mut self,
+        change: &FlagChange,
+        since: ModSeq,
+        mut modified: Vec<Uid>,
+    ) -> Result<Vec<Uid>, Reject> {
+        self.catch_up(true).await?;
+        let store = self.store();
+        let view = &mut self.selected()?.view;
+        let named = (
+            change.flags,
+            named_keywords(view.keywords(), &change.keywords),
+        );
+        let again = view.untouched(&modified, since, named);
+        if again.is_empty() {
+            return Ok(modified);
+        }
+        // What changes in this moment is a failure after all.
+        let unchanged_since = Some(view.modseq());
+        let stored = store
+            .store_flags(view.access, view.mailbox, &again, change, unchanged_since)
+            .await?;
+        view.apply_own(&stored);
+        for state in &stored.entries {
+            view.must_tell(state.uid.value());
+        }
+        let is_stored = |uid: &Uid| stored.entries.binary_search_by_key(uid, |state| state.uid);
+        modified.retain(|uid| is_stored(uid).is_err());
+        Ok(modified)
     }
 }
 

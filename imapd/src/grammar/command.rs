@@ -22,7 +22,7 @@ use super::select::Select;
 use super::sequence::SequenceSet;
 use super::sort::Sort;
 use super::status::StatusItem;
-use super::store::Store;
+use super::store::{Operation, Store};
 use super::thread::Thread;
 use super::verb::Verb;
 
@@ -294,6 +294,14 @@ impl Command {
 }
 
 impl Command {
+    /// Whether flags are added or removed where messages have not changed (RFC 7162 §3.1.3).
+    pub fn is_conditional_change(&self) -> bool {
+        let Self::Store(_, _, store) = self else {
+            return false;
+        };
+        store.unchanged_since.is_some() && store.operation != Operation::Replace
+    }
+
     /// The mailboxes (empty: the server) whose names, subscriptions, rights or annotations it changes.
     pub fn names_changed(&self) -> Vec<String> {
         match self {

@@ -69,6 +69,8 @@ pub struct View {
     /// Messages that have come or changed since somebody asked, if somebody asks.
     touched: Option<BTreeSet<u32>>,
     rights_told: Rights,
+    /// The rows before a conditional STORE took the news in, and their mod-sequence.
+    before: Option<(Rows, ModSeq)>,
 }
 
 impl View {
@@ -98,6 +100,7 @@ impl View {
             modseq: snapshot.info.highest_modseq,
             uid_next: snapshot.info.uid_next.value(),
             held_at: None,
+            before: None,
             gone: BTreeSet::new(),
             changed: BTreeSet::new(),
             saved: Ranges::default(),
@@ -455,6 +458,32 @@ impl View {
                 self.changed.insert(row.uid);
             }
         }
+    }
+
+    /// What is known now is kept for [`Self::untouched`].
+    pub fn remember(&mut self) {
+        self.before = Some((self.rows.clone(), self.modseq));
+    }
+
+    /// Those of these messages in which the flags and keywords are as they were at mod-sequence `since`, as far as that is remembered; that is forgotten now.
+    pub fn untouched(
+        &mut self,
+        uids: &[Uid],
+        since: ModSeq,
+        (flags, keywords): (Flags, Keywords),
+    ) -> Vec<Uid> {
+        let Some((before, _)) = self.before.take().filter(|(_, modseq)| since <= *modseq) else {
+            return Vec::new();
+        };
+        let named = |row: Row| (row.flags & flags, row.keywords & keywords);
+        let is_same = |uid: &&Uid| {
+            let row = |rows: &Rows| rows.at(rows.position(uid.value())?);
+            let (Some(old), Some(new)) = (row(&before), row(&self.rows)) else {
+                return false;
+            };
+            old.modseq <= since.0 && named(old) == named(new)
+        };
+        uids.iter().filter(is_same).copied().collect()
     }
 
     /// As long as this session's own changes follow without a gap, nobody else's lie between: the store need not be
