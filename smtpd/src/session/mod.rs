@@ -52,6 +52,14 @@ pub struct SmtpSession {
     /// The client's name as filters are told; empty until it was looked for.
     client_name: String,
     tally: Tally,
+    named: Named,
+}
+
+/// Whom the client has named last, for the log of refusals: people ask for them by address.
+#[derive(Debug, Default)]
+struct Named {
+    from: Option<String>,
+    to: Option<String>,
 }
 
 /// What has been counted, for limits and for the log.
@@ -88,6 +96,7 @@ impl SmtpSession {
             state: State::Connected,
             login: None,
             tally: Tally::default(),
+            named: Named::default(),
         }
     }
 
@@ -104,8 +113,15 @@ impl SmtpSession {
             (_, Err(reject)) => Err(reject),
             (Command::Ehlo(name), Ok(())) => Ok(self.ehlo(name)),
             (Command::Helo(name), Ok(())) => Ok(self.helo(name)),
-            (Command::Mail { from, parameters }, Ok(())) => self.mail(from, parameters).await,
-            (Command::Rcpt { to, parameters }, Ok(())) => self.rcpt(to, parameters).await,
+            (Command::Mail { from, parameters }, Ok(())) => {
+                self.named.from = Some(from.to_string());
+                self.named.to = None;
+                self.mail(from, parameters).await
+            }
+            (Command::Rcpt { to, parameters }, Ok(())) => {
+                self.named.to = Some(to.to_string());
+                self.rcpt(to, parameters).await
+            }
             (Command::Data, Ok(())) => self.data(),
             (Command::Auth { mechanism, initial }, Ok(())) => self.auth(&mechanism, initial).await,
             (Command::StartTls, Ok(())) => self.starttls(),
@@ -151,7 +167,7 @@ impl SmtpSession {
     }
 
     fn answer(&mut self, result: Result<Answer, Reject>, out: &mut Output) -> Next {
-        match result {
+        let next = match result {
             Ok(answer) => {
                 if let Some(reply) = answer.reply(&self.connection.config.hostname) {
                     out.put(&reply);
@@ -159,7 +175,11 @@ impl SmtpSession {
                 answer.next()
             }
             Err(reject) => self.refuse(reject, out),
+        };
+        if matches!(self.state, State::Connected | State::Greeted(_)) {
+            self.named = Named::default();
         }
+        next
     }
 
     /// Says no. After too many mistakes that is the last thing said.
@@ -179,7 +199,9 @@ impl SmtpSession {
 
     fn put_reject(&self, reject: &Reject, out: &mut Output) {
         let fault = reject.fault().as_str();
-        tracing::info!(reason = %reject, fault, "refused");
+        let Named { from, to } = &self.named;
+        let (from, to) = (from.as_deref(), to.as_deref());
+        tracing::info!(reason = %reject, fault, peer = %self.connection.peer.address, from, to, "refused");
         metrics::counter!("smtp_rejected_total", "reason" => reject.word(), "fault" => fault)
             .increment(1);
         out.put(

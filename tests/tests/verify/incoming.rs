@@ -63,6 +63,11 @@ fn a_policy_of_rejection_is_obeyed() {
     let reply = refused(world.send(WRONG, "someone@sender.test", MESSAGE));
     assert!(reply.starts_with("550 5.7.1 "), "{reply}");
     assert!(reply.contains("DMARC policy"), "{reply}");
+    let logs = world.server.whole_log(Daemon::Smtpd);
+    let line = logs.lines().find(|line| line.contains("refused")).unwrap();
+    for part in [WRONG, "<someone@sender.test>", "<alice@example.test>"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
     // SPF that passes for another domain is of no use.
     let reply = refused(world.send(RIGHT, "someone@other.test", MESSAGE));
     assert!(reply.starts_with("550 5.7.1 "), "{reply}");
