@@ -6,6 +6,9 @@ use crate::grammar::fetch::Item;
 use crate::grammar::quote;
 use crate::grammar::structure::{self, Reading};
 
+/// Octets of most values.
+const VALUE_OCTETS: usize = 512;
+
 /// The item's name, if it is one of these.
 pub fn name(item: &Item) -> Option<&'static str> {
     match item {
@@ -24,7 +27,7 @@ pub fn describe(items: &[Item], index: &MessageIndex<'_>, reading: Reading) -> V
 }
 
 fn value(item: &Item, index: &MessageIndex<'_>, reading: Reading) -> Vec<u8> {
-    let mut value = Vec::new();
+    let mut value = Vec::with_capacity(VALUE_OCTETS);
     match item {
         Item::Envelope => structure::envelope(index.envelope(), reading.utf8, &mut value),
         Item::Body => structure::body(index, false, reading, &mut value),

@@ -192,18 +192,18 @@ impl<'a> MessageIndex<'a> {
     }
 
     fn decode_parts(octets: &'a [u8]) -> Result<MessageIndex<'a>, DecodeError> {
-        type Root<'a> = Part<'a, PassedEnvelope<'a>>;
         let damaged = |_| DecodeError::Damaged;
-        let rest = checked(octets)?;
-        let ((size, count, (inside, root)), mut rest): ((u64, u64, (u32, Root<'_>)), _) =
-            postcard::take_from_bytes(rest).map_err(damaged)?;
-        let mut parts = vec![(inside, root.with_envelope(None))];
+        type Beginning<'a> = (u64, u64, (u32, Part<'a, PassedEnvelope>));
+        let ((size, count, (inside, root)), mut rest): (Beginning<'_>, _) =
+            postcard::take_from_bytes(checked(octets)?).map_err(damaged)?;
+        let mut tree = Tree::new(u32::try_from(count).map_err(|_| DecodeError::Damaged)?);
+        tree.add(inside, root.with_envelope(None))?;
         for _ in 1..count {
-            let (part, after) = postcard::take_from_bytes(rest).map_err(damaged)?;
-            parts.push(part);
+            let ((inside, part), after) = postcard::take_from_bytes(rest).map_err(damaged)?;
+            tree.add(inside, part)?;
             rest = after;
         }
-        Ok(MessageIndex::of_parts(size, placed(parts)?))
+        Ok(MessageIndex::of_parts(size, tree.parts))
     }
 
     fn of_parts(size: u64, parts: Vec<Part<'a>>) -> MessageIndex<'a> {
@@ -218,12 +218,21 @@ impl<'a> MessageIndex<'a> {
     }
 }
 
-/// The stored form of an envelope that nobody wants to see: its texts are passed over, and nothing is made of them.
-type PassedEnvelope<'a> = Option<(
-    [PassedText<'a>; 2],
-    [PassedAddresses; 6],
-    [PassedText<'a>; 2],
-)>;
+/// An envelope that nobody wants to see: its texts are passed over, and nothing is made of them.
+struct PassedEnvelope;
+
+impl<'de> Deserialize<'de> for PassedEnvelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PassedEnvelope, D::Error> {
+        type Stored<'a> = (
+            [PassedText<'a>; 2],
+            [PassedAddresses; 6],
+            [PassedText<'a>; 2],
+        );
+        Option::<Stored<'de>>::deserialize(deserializer)?;
+        Ok(PassedEnvelope)
+    }
+}
+
 type PassedText<'a> = Option<&'a [u8]>;
 
 struct PassedAddresses;
@@ -249,36 +258,59 @@ impl<'de> Visitor<'de> for PassedAddresses {
 
 /// Gives each part its place, and refuses a list that is no tree, so that no walk over it can go astray.
 fn placed(stored: Vec<(u32, Part<'_>)>) -> Result<Vec<Part<'_>>, DecodeError> {
-    let count = u32::try_from(stored.len()).map_err(|_| DecodeError::Damaged)?;
-    let mut open: Vec<u32> = Vec::new();
-    let mut parts = Vec::with_capacity(stored.len());
-    for (place, (inside, mut part)) in (0..count).zip(stored) {
-        while open.last().is_some_and(|&end| end == place) {
-            open.pop();
+    let mut tree = Tree::new(u32::try_from(stored.len()).map_err(|_| DecodeError::Damaged)?);
+    for (inside, part) in stored {
+        tree.add(inside, part)?;
+    }
+    match tree.parts.is_empty() {
+        true => Err(DecodeError::Damaged),
+        false => Ok(tree.parts),
+    }
+}
+
+/// The parts so far.
+struct Tree<'a> {
+    /// How many there are going to be.
+    count: u32,
+    /// Where those end that have parts inside which are still to come.
+    open: Vec<u32>,
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> Tree<'a> {
+    fn new(count: u32) -> Tree<'a> {
+        Tree {
+            count,
+            open: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Adds the next part, with how many are inside it at any depth.
+    fn add(&mut self, inside: u32, mut part: Part<'a>) -> Result<(), DecodeError> {
+        let place = self.parts.len() as u32;
+        while self.open.last().is_some_and(|&end| end == place) {
+            self.open.pop();
         }
         part.place = place;
         part.end = place
             .checked_add(inside)
             .and_then(|end| end.checked_add(1))
             .ok_or(DecodeError::Damaged)?;
-        let parent_end = match (place, open.last()) {
-            (0, _) => count,
+        let parent_end = match (place, self.open.last()) {
+            (0, _) => self.count,
             (_, Some(&end)) => end,
             (_, None) => return Err(DecodeError::Damaged),
         };
-        let whole = place != 0 || part.end == count;
+        let whole = place != 0 || part.end == self.count;
         if !whole || part.end > parent_end || !ordered(&part) {
             return Err(DecodeError::Damaged);
         }
         if inside > 0 {
-            open.push(part.end);
+            self.open.push(part.end);
         }
-        parts.push(part);
-    }
-    if parts.is_empty() {
-        Err(DecodeError::Damaged)
-    } else {
-        Ok(parts)
+        self.parts.push(part);
+        Ok(())
     }
 }
 
