@@ -58,7 +58,8 @@ pub async fn run(options: &cli::Trace, office: &Office) -> Outcome<Answer> {
     if shown.is_empty() {
         let text = format!("nothing is known of {}", options.what);
         return Err(Failure::new(Kind::NotFound, text).next(
-            "The journal is kept for `log.journal_days`; a Message-ID is found with its angle brackets or without.",
+            "The journal is kept for `log.journal_days`; a Message-ID is found with its angle brackets or without. What was refused is in \
+             smtpd's log alone: look for the address there.",
         ));
     }
     let text = shown.iter().map(told).collect::<Vec<_>>().join("\n");
