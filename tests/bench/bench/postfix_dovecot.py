@@ -139,6 +139,8 @@ service pop3-login {{
 }}
 service imap {{
   process_limit = 2048
+  # With the default of 256 MiB a session in a mailbox of 100,000 messages may end for want of memory.
+  vsz_limit = 2G
 }}
 service lmtp {{
   unix_listener lmtp {{
