@@ -104,10 +104,8 @@ impl ImapSession {
             // RFC 7162 §3.2.10.2: nor during a UID SEARCH that contains message numbers.
             facts.tells = facts.tells.without_expunge();
         }
-        if command.is_conditional_change()
-            && let Some(selected) = self.state.selected()
-        {
-            selected.view.remember();
+        if let Some(selected) = self.state.selected() {
+            selected.view.remember(command.is_conditional_change());
         }
         // Before the command, arrivals and flags may be told, but no expunge: the command's numbers are from before it.
         // What is not told before is not taken in before either, unless the command changes flags: FETCH must not

@@ -460,9 +460,9 @@ impl View {
         }
     }
 
-    /// What is known now is kept for [`Self::untouched`].
-    pub fn remember(&mut self) {
-        self.before = Some((self.rows.clone(), self.modseq));
+    /// What is known now is kept for [`Self::untouched`], if the command that begins may want it; what an earlier one has left is forgotten.
+    pub fn remember(&mut self, wanted: bool) {
+        self.before = wanted.then(|| (self.rows.clone(), self.modseq));
     }
 
     /// Those of these messages in which the flags and keywords are as they were at mod-sequence `since`, as far as that is remembered; that is forgotten now.
