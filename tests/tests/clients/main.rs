@@ -1,6 +1,7 @@
 //! The mail programs that people use, against the real daemons, mostly over TLS.
 //!
-//! The programs are Debian's; `tests/run` installs them. A program that is missing is a failure, not a test left out.
+//! The programs are Debian's, or packages of PyPI and npm; `tests/run` installs them. A program that is missing is a failure, not a
+//! test left out.
 
 #![allow(
     clippy::unwrap_used,
