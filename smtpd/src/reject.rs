@@ -120,7 +120,7 @@ pub enum Sequence {
     BinaryNeedsChunks,
     /// TLS is on already (RFC 3207 §4.2).
     TlsAlready,
-    /// Logged in already (RFC 4954 §4).
+    /// Logged in already: no AUTH (RFC 4954 §4) and no STARTTLS.
     LoginAlready,
 }
 

@@ -52,7 +52,7 @@ impl SmtpSession {
         if self.tls.is_some() {
             lines.push("REQUIRETLS".into());
         }
-        if self.tls.is_none() && self.connection.starttls_offered() {
+        if self.may_start_tls() {
             lines.push("STARTTLS".into());
         }
         let mechanisms: Vec<&str> = self
@@ -92,7 +92,7 @@ impl SmtpSession {
             "EHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
             "HELP",
         ];
-        if self.tls.is_none() && self.connection.starttls_offered() {
+        if self.may_start_tls() {
             commands.push("STARTTLS");
         }
         if !self.mechanisms().is_empty() {

@@ -46,7 +46,7 @@ pub struct SmtpSession {
     /// What is being found out about the client's address, from the first MAIL on.
     peer: Option<Arc<Peer>>,
     state: State,
-    /// Who has logged in. Outlives EHLO and RSET, not STARTTLS.
+    /// Who has logged in. Outlives EHLO and RSET; there is no STARTTLS after it.
     login: Option<Identity>,
     milters: Milters,
     /// The client's name as filters are told; empty until it was looked for.
@@ -150,12 +150,19 @@ impl SmtpSession {
         };
     }
 
+    /// Refused after a login, which the new beginning under TLS (RFC 3207 §4.2) would silently undo.
     fn starttls(&mut self) -> Result<Answer, Reject> {
         match (&self.tls, self.connection.starttls_offered()) {
             (Some(_), _) => Err(Sequence::TlsAlready.into()),
             (None, false) => Err(Reject::TlsUnavailable),
+            (None, true) if self.login.is_some() => Err(Sequence::LoginAlready.into()),
             (None, true) => Ok(Answer::ReadyForTls),
         }
+    }
+
+    /// Whether STARTTLS would be answered with 220.
+    fn may_start_tls(&self) -> bool {
+        self.tls.is_none() && self.login.is_none() && self.connection.starttls_offered()
     }
 
     fn count_command(&mut self) -> Result<(), Reject> {
