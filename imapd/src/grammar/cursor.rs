@@ -175,10 +175,10 @@ impl<'a> Cursor<'a> {
         self.atom(what).map(str::to_ascii_uppercase)
     }
 
-    /// Reads a tag: ASTRING-CHARs except `+` (RFC 3501 §9).
+    /// Reads a tag, all up to the first space: ASTRING-CHARs except `+` (RFC 3501 §9).
     pub fn tag(&mut self) -> Parsed<&'a str> {
         let tag = self.take_while(|octet| is_astring_char(octet) && octet != b'+');
-        if tag.is_empty() {
+        if tag.is_empty() || !matches!(self.peek(), None | Some(b' ')) {
             return Err(Malformed::Expected("a tag"));
         }
         std::str::from_utf8(tag).map_err(|_| Malformed::Expected("a tag"))
