@@ -57,6 +57,12 @@ impl Ranking {
         })
     }
 
+    /// The keys of these messages (their UIDs ascend), of those that are known.
+    pub fn keys_of<'a>(&'a self, uids: &'a [Uid]) -> impl Iterator<Item = (Uid, &'a [u8])> {
+        let ranked = uids.iter().zip(self.ranks(uids));
+        ranked.filter_map(|(uid, rank)| Some((*uid, self.key(rank? as usize))))
+    }
+
     /// The ranking with the keys of more messages, of which it knows none yet (their UIDs ascend).
     #[must_use]
     pub fn with(&self, keyed: &[(Uid, Box<[u8]>)]) -> Ranking {
@@ -96,20 +102,18 @@ impl Ranking {
     }
 
     fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.octets[start..*end])
+        (0..self.ends.len()).map(|rank| self.key(rank))
+    }
+
+    fn key(&self, rank: usize) -> &[u8] {
+        let start = rank.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.octets[start..self.ends[rank]]
     }
 
     /// The rank of a key that is the last or comes after it.
     fn rank_of_next(&mut self, key: &[u8]) -> u32 {
-        let last = self
-            .ends
-            .len()
-            .checked_sub(2)
-            .map_or(0, |before| self.ends[before]);
-        if self.ends.is_empty() || self.octets[last..] != *key {
+        let last = self.ends.len().checked_sub(1);
+        if last.is_none_or(|last| self.key(last) != key) {
             self.octets.extend_from_slice(key);
             self.ends.push(self.octets.len());
         }
@@ -231,6 +235,9 @@ mod tests {
             [Some(2), Some(0), Some(2), Some(1)]
         );
         assert_eq!(ranks(&ranking, &[2, 4, 10]), [None, Some(2), None]);
+        let asked = [uid(2), uid(3), uid(9)];
+        let keys: Vec<(Uid, &[u8])> = ranking.keys_of(&asked).collect();
+        assert_eq!(keys, [(uid(3), &b""[..]), (uid(9), b"a")]);
     }
 
     #[test]

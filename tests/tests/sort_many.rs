@@ -1,4 +1,4 @@
-//! SORT of so many messages that imapd remembers their order: the first time, again, and after messages have come and gone.
+//! SORT and THREAD of so many messages that imapd remembers them: the first time, again, and after messages have come and gone.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -84,6 +84,28 @@ fn check(imap: &mut Imap, messages: &[Message]) {
     let few = |uid: &u32| (300..=700).contains(uid);
     let few: Vec<u32> = by_both.into_iter().filter(few).collect();
     assert_eq!(sorted(imap, "REVERSE SUBJECT DATE", "UID 300:700"), few);
+    let reply = imap.ok("UID THREAD ORDEREDSUBJECT UTF-8 ALL").unwrap();
+    let expected = format!("* THREAD {}", threads(messages));
+    assert!(reply.text().lines().any(|line| line == expected));
+}
+
+/// RFC 5256 §3, ORDEREDSUBJECT: of each subject the earliest message, with the others below it; by the dates of the earliest.
+fn threads(messages: &[Message]) -> String {
+    let by_date = |message: &Message| (message.minute, message.uid);
+    let mut threads: Vec<Vec<Message>> = vec![Vec::new(); 50];
+    for message in messages {
+        threads[message.subject as usize].push(*message);
+    }
+    for thread in &mut threads {
+        thread.sort_by_key(by_date);
+    }
+    threads.sort_by_key(|thread| by_date(&thread[0]));
+    let threads = threads.iter().map(|thread| {
+        let others = thread[1..].iter();
+        let others: String = others.map(|other| format!("({})", other.uid)).collect();
+        format!("({} {others})", thread[0].uid)
+    });
+    threads.collect()
 }
 
 #[test]

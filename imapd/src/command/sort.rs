@@ -1,7 +1,9 @@
 //! SORT and THREAD (RFC 5256, RFC 5267 §3, RFC 5957, RFC 6203 §6). The work is in [`crate::sort`] and [`crate::thread`].
 
+use std::sync::Arc;
+
 use daemon::session::Output;
-use store::Uid;
+use store::{Ranking, Uid};
 
 use crate::fetch::read::Reader;
 use crate::grammar::Numbering;
@@ -96,9 +98,9 @@ impl ImapSession {
         let ranker = Ranker {
             reader: &reader,
             messages,
-            criteria,
+            progress: &progress,
         };
-        let work = ranker.sorted(uids, &progress);
+        let work = ranker.sorted(&uids, criteria);
         let places = reporter.watch(work, &progress, goal, out).await??;
         let places = places.into_iter();
         Ok(places
@@ -163,19 +165,33 @@ impl ImapSession {
         let (reader, uids) = self.messages(&positions)?;
         let (reporter, progress) = (self.reporter(tag), Progress::default());
         let eye = Eye::new(algorithm);
-        let look = move |message: &store::Surveyed<'_>| eye.look(message);
-        let work = survey(&reader, &uids, true, &progress, look);
-        let goal = uids.len() as u64;
+        let look = move |message: &store::Surveyed<'_>| eye.look(message).to_octets();
+        let (goal, messages) = (uids.len() as u64, self.selected()?.view.rows().len());
+        let ranker = Ranker {
+            reader: &reader,
+            messages,
+            progress: &progress,
+        };
+        let work = async {
+            if uids.len() < WORTH_MESSAGES {
+                let seen = survey(&reader, &uids, true, &progress, look).await?;
+                return Ok(Arc::new(Ranking::default().with(&seen)));
+            }
+            ranker.ranking(eye.name(), &uids, true, look).await
+        };
         let seen = reporter.watch(work, &progress, goal, out).await??;
         let view = &self.selected()?.view;
-        let numbered = seen.into_iter().filter_map(|(uid, message)| {
+        let numbered = seen.keys_of(&uids).filter_map(|(uid, facts)| {
             let number = match numbering {
                 Numbering::Uid => uid.value(),
                 Numbering::Sequence => {
                     u32::try_from(view.rows().position(uid.value())? + 1).ok()?
                 }
             };
-            Some(Threaded { number, ..message })
+            Some(Threaded {
+                number,
+                ..Threaded::from_octets(facts)
+            })
         });
         Ok(numbered.collect())
     }

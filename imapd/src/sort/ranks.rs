@@ -1,4 +1,5 @@
-//! Sorts by ranks: the place of each message's key among the keys of its mailbox, which the store remembers ([`store::Ranking`]).
+//! Sorts by ranks: the place of each message's key among the keys of its mailbox, which the store remembers ([`store::Ranking`]). THREAD
+//! has what it knows of messages remembered in the same way.
 //!
 //! The first SORT of a mailbox looks at its messages, and later ones only at those that have come since. For few messages it is less
 //! work to look at them than to keep ranks.
@@ -16,42 +17,53 @@ use crate::search::Scores;
 use crate::session::progress::Progress;
 use crate::session::reject::Reject;
 
-/// How many messages must be sorted for ranks to be worth it.
+/// How many messages must be sorted or threaded for ranks to be worth it.
 pub const WORTH_MESSAGES: usize = 1000;
 
-/// Who sorts, and by what.
+/// Whose messages are ranked.
 pub struct Ranker<'a> {
     /// Where the messages lie.
     pub reader: &'a Reader,
     /// How many are in the mailbox.
     pub messages: usize,
-    /// By what; not by relevancy, which is not the message's own.
-    pub criteria: &'a [Criterion],
+    /// Told how many have been looked at.
+    pub progress: &'a Progress,
 }
 
 impl Ranker<'_> {
-    /// The places of these messages (their UIDs ascend) in the order of the criteria. What is equal stays in the order of the mailbox; of
-    /// those that are no more, nothing.
-    pub async fn sorted(&self, uids: Vec<Uid>, progress: &Progress) -> Result<Vec<usize>, Reject> {
+    /// The places of these messages (their UIDs ascend) in the order of the criteria, among which relevancy, which is not the message's
+    /// own, is not. What is equal stays in the order of the mailbox; of those that are no more, nothing.
+    pub async fn sorted(&self, uids: &[Uid], criteria: &[Criterion]) -> Result<Vec<usize>, Reject> {
         let mut columns: Vec<Vec<Option<u32>>> = Vec::new();
-        for by in self.criteria {
-            let ranking = self.ranking(by.key, &uids, progress).await?;
-            let ranks = ranking.ranks(&uids);
+        for by in criteria {
+            let ascending = [Criterion {
+                key: by.key,
+                reverse: false,
+            }];
+            let with_index = needs_index(&ascending);
+            let look =
+                move |message: &Surveyed<'_>| sort_key(&ascending, message, &Scores::default());
+            let ranking = self.ranking(name(by.key), uids, with_index, look).await?;
+            let ranks = ranking.ranks(uids);
             let in_order = |rank: u32| if by.reverse { !rank } else { rank };
             columns.push(ranks.map(|rank| rank.map(in_order)).collect());
         }
         elsewhere(move || sort(&columns)).await
     }
 
-    /// The ranking by one key, with all of these messages that are still there.
-    async fn ranking(
+    /// The ranking of that name, with all of these messages that are still there (their UIDs ascend). `look` makes keys.
+    pub async fn ranking<F>(
         &self,
-        key: SortKey,
+        name: &'static str,
         uids: &[Uid],
-        progress: &Progress,
-    ) -> Result<Arc<Ranking>, Reject> {
+        with_index: bool,
+        look: F,
+    ) -> Result<Arc<Ranking>, Reject>
+    where
+        F: Fn(&Surveyed<'_>) -> Box<[u8]> + Clone + Send + 'static,
+    {
         let (store, mailbox) = (self.reader.store.clone(), self.reader.mailbox);
-        let mut known = store.ranking(mailbox, name(key));
+        let mut known = store.ranking(mailbox, name);
         if known.len() > 2 * self.messages {
             // Those that went are the larger part.
             known = Arc::default();
@@ -62,14 +74,8 @@ impl Ranker<'_> {
         if unknown.is_empty() {
             return Ok(known);
         }
-        let by = [Criterion {
-            key,
-            reverse: false,
-        }];
-        let with_index = needs_index(&by);
-        let look = move |message: &Surveyed<'_>| sort_key(&by, message, &Scores::default());
-        let keyed = survey(self.reader, &unknown, with_index, progress, look).await?;
-        elsewhere(move || store.remember_ranking(mailbox, name(key), known.with(&keyed))).await
+        let keyed = survey(self.reader, &unknown, with_index, self.progress, look).await?;
+        elsewhere(move || store.remember_ranking(mailbox, name, known.with(&keyed))).await
     }
 }
 

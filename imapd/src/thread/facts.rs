@@ -1,6 +1,8 @@
-//! What threading wants to know of a message, out of its index.
+//! What threading wants to know of a message, out of its index. As octets the store remembers it, as it does the keys of SORT: what a message
+//! says never changes.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use store::Surveyed;
 use store::mime::MessageIndex;
@@ -10,24 +12,32 @@ use crate::grammar::thread::Algorithm;
 use crate::sort::collation::collate;
 use crate::sort::key::{base_subject, sent};
 
-/// Looks at messages. Message-IDs become numbers that nobody can foresee, so that nobody can make two of them equal.
-#[derive(Debug, Clone)]
+/// Message-IDs become numbers that nobody can foresee, so that nobody can make two of them equal; the same ones for as long as the process
+/// runs, since they are remembered.
+static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// Looks at messages.
+#[derive(Debug, Clone, Copy)]
 pub struct Eye {
     algorithm: Algorithm,
-    hash: RandomState,
 }
 
 impl Eye {
     /// An eye for what `algorithm` needs.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self {
-            algorithm,
-            hash: RandomState::new(),
+        Self { algorithm }
+    }
+
+    /// Under which name the store remembers what it sees.
+    pub fn name(self) -> &'static str {
+        match self.algorithm {
+            Algorithm::OrderedSubject => "orderedsubject",
+            Algorithm::References => "references",
         }
     }
 
     /// What it sees; its number in the answer is not known yet.
-    pub fn look(&self, message: &Surveyed<'_>) -> Threaded {
+    pub fn look(self, message: &Surveyed<'_>) -> Threaded {
         let mut threaded = Threaded {
             sent: sent(message),
             ..Threaded::default()
@@ -41,29 +51,39 @@ impl Eye {
         threaded.subject = collated.into();
         threaded.is_reply = subject.is_reply;
         if self.algorithm == Algorithm::References {
-            self.look_at_ids(index, &mut threaded);
+            Self::look_at_ids(index, &mut threaded);
         }
         threaded
     }
 
-    fn look_at_ids(&self, index: &MessageIndex<'_>, threaded: &mut Threaded) {
+    fn look_at_ids(index: &MessageIndex<'_>, threaded: &mut Threaded) {
         let envelope = index.envelope();
-        let first = |text: Option<&str>| text.and_then(first_id).map(|id| self.number(id));
+        let first = |text: Option<&str>| text.and_then(first_id).map(number);
         threaded.id = first(envelope.message_id.as_deref());
         let references = index.references.iter().map(|id| &**id);
-        threaded.references = references
-            .filter(|id| is_valid(id))
-            .map(|id| self.number(id))
-            .collect();
+        threaded.references = references.filter(|id| is_valid(id)).map(number).collect();
         if threaded.references.is_empty() {
             // RFC 5256 §3: "use the first (if any) valid Message ID found in the In-Reply-To header line".
             threaded.references = first(envelope.in_reply_to.as_deref()).into_iter().collect();
         }
     }
+}
 
-    fn number(&self, id: &str) -> u64 {
-        self.hash.hash_one(normalized(id))
+impl Threaded {
+    /// As octets, without the number in the answer.
+    pub fn to_octets(&self) -> Box<[u8]> {
+        // Only a type that does not know its length could fail, and there is none.
+        postcard::to_allocvec(self).unwrap_or_default().into()
     }
+
+    /// What [`Threaded::to_octets`] made octets of.
+    pub fn from_octets(octets: &[u8]) -> Self {
+        postcard::from_bytes(octets).unwrap_or_default()
+    }
+}
+
+fn number(id: &str) -> u64 {
+    HASH.hash_one(normalized(id))
 }
 
 /// The first valid Message-ID in a field, without its angle brackets.
@@ -129,6 +149,7 @@ mod tests {
         let id = |text: &str| look(&eye, &format!("Message-ID: <{text}>")).id.unwrap();
         let both = look(&eye, "References: <a@x> <b@x>\r\nIn-Reply-To: <c@x>");
         assert_eq!(*both.references, [id("a@x"), id("b@x")]);
+        assert_eq!(Threaded::from_octets(&both.to_octets()), both);
         let reply = look(
             &eye,
             "References: nonsense <x>\r\nIn-Reply-To: your letter <x> of <c@x> from <d@x>",
