@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod evolution;
 mod fetch;
 mod interimap;
 mod mutt;
