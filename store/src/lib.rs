@@ -21,6 +21,7 @@ mod annotation;
 mod append;
 mod change;
 mod check;
+mod checkpoint;
 mod content;
 mod directory;
 mod draft;

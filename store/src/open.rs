@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::checkpoint::Checkpointer;
 use crate::feed::Feed;
 use crate::identity::MessageIds;
 use crate::ranking::Rankings;
@@ -25,10 +26,8 @@ use crate::{Inner, OpenError, Options, Result, Store, schema, sweep};
 const DATABASE: &str = "store.db";
 /// Octets of a page: bodies of a few KiB fill pages well, and small rows still share them.
 const PAGE_OCTETS: i32 = 8192;
-/// Pages in the write-ahead log after which the writer copies them into the database.
-const CHECKPOINT_PAGES: i32 = 4096;
-/// Octets to which the log is cut after it was copied.
-const LOG_OCTETS_KEPT: i64 = 64 * 1024 * 1024;
+/// Octets to which the log is cut after it was copied: its usual length under load, so that it need not grow again.
+const LOG_OCTETS_KEPT: i64 = 100 * 1024 * 1024;
 /// KiB of page cache of the writer.
 const WRITER_CACHE_KIB: i32 = 4096;
 /// How long the writer waits for a lock outside the turnstile's protection (a checkpoint, a backup).
@@ -70,11 +69,12 @@ fn open_blocking(dir: &Path, options: Options) -> std::result::Result<Store, Ope
         let feed = Feed::open(dir.join("wake"), origin)?;
         feed.listen(&database)?;
         let turnstile = Turnstile::open(&dir.join("locks"))?;
+        let checkpointer = Checkpointer::start(&connection, open_for_writing(&database)?)?;
         Ok(Inner {
             dir: dir.to_owned(),
             readers: Readers::new(database.clone(), options.readers.max(1)),
             options,
-            writer: Writer::start(connection, turnstile, Arc::clone(&feed))?,
+            writer: Writer::start(connection, turnstile, checkpointer, Arc::clone(&feed))?,
             feed,
             message_ids: MessageIds::new(origin),
             remembered: Remembered::default(),
@@ -109,7 +109,6 @@ fn open_for_writing(database: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // The savepoint of each operation keeps old pages: in memory, not in a temporary file.
     connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_OCTETS_KEPT)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
