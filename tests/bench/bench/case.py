@@ -64,7 +64,7 @@ class Plan:
     times: int = 1  # how often an operation on one message is done; the median counts
 
 
-DEFAULT = Plan(rounds=3, small_messages=1000, large_messages=500, fan_out_messages=20, imap_messages=20_000, pop3_messages=5_000,
+DEFAULT = Plan(rounds=3, small_messages=3000, large_messages=500, fan_out_messages=20, imap_messages=20_000, pop3_messages=5_000,
                append_messages=2_000, relay_messages=5_000, deferred_messages=100_000, select_times=20, rest_seconds=20)
 QUICK = Plan(rounds=1, small_messages=400, large_messages=200, fan_out_messages=5, imap_messages=2_000, pop3_messages=500,
              append_messages=400, relay_messages=1_000, deferred_messages=10_000, select_times=10, rest_seconds=5)
