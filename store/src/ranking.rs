@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use crate::{MailboxId, Store, Uid};
 
-/// Octets of all rankings that are remembered: a million dates take 20 MB, a million subjects twice that.
-const REMEMBERED_OCTETS_MAX: usize = 64 * 1024 * 1024;
+/// Octets of all rankings that are remembered: of a million messages the dates take 20 MB, the subjects twice that, and what THREAD knows
+/// three times that.
+const REMEMBERED_OCTETS_MAX: usize = 128 * 1024 * 1024;
 /// How long a ranking is remembered that nobody uses.
 const UNUSED_MAX: Duration = Duration::from_secs(120);
 

@@ -12,8 +12,8 @@ use crate::grammar::thread::Algorithm;
 use crate::sort::collation::collate;
 use crate::sort::key::{base_subject, sent};
 
-/// Message-IDs become numbers that nobody can foresee, so that nobody can make two of them equal; the same ones for as long as the process
-/// runs, since they are remembered.
+/// Message-IDs and subjects become numbers that nobody can foresee, so that nobody can make two of them equal; the same ones for as long as the
+/// process runs, since they are remembered.
 static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Looks at messages.
@@ -48,7 +48,7 @@ impl Eye {
         let subject = base_subject(index);
         let mut collated = Vec::with_capacity(subject.text.len());
         collate(&subject.text, &mut collated);
-        threaded.subject = collated.into();
+        threaded.subject = (!collated.is_empty()).then(|| HASH.hash_one(&collated));
         threaded.is_reply = subject.is_reply;
         if self.algorithm == Algorithm::References {
             Self::look_at_ids(index, &mut threaded);
@@ -69,16 +69,42 @@ impl Eye {
     }
 }
 
+const IS_REPLY: u8 = 1;
+const HAS_SUBJECT: u8 = 2;
+const HAS_ID: u8 = 4;
+
 impl Threaded {
-    /// As octets, without the number in the answer.
+    /// As octets, without the number in the answer: the sent date, which of the others there are, and these; all numbers take eight octets.
     pub fn to_octets(&self) -> Box<[u8]> {
-        // Only a type that does not know its length could fail, and there is none.
-        postcard::to_allocvec(self).unwrap_or_default().into()
+        let has = |there: bool, flag: u8| if there { flag } else { 0 };
+        let numbers = self.subject.iter().chain(&self.id).chain(&self.references);
+        let mut octets = self.sent.to_le_bytes().to_vec();
+        octets.push(
+            has(self.is_reply, IS_REPLY)
+                | has(self.subject.is_some(), HAS_SUBJECT)
+                | has(self.id.is_some(), HAS_ID),
+        );
+        octets.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        octets.into()
     }
 
     /// What [`Threaded::to_octets`] made octets of.
     pub fn from_octets(octets: &[u8]) -> Self {
-        postcard::from_bytes(octets).unwrap_or_default()
+        let Some((sent, [flags, rest @ ..])) = octets.split_first_chunk() else {
+            return Self::default();
+        };
+        let (numbers, _) = rest.as_chunks();
+        let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
+        let mut if_there = |flag| (flags & flag != 0).then(|| numbers.next()).flatten();
+        let (subject, id) = (if_there(HAS_SUBJECT), if_there(HAS_ID));
+        Self {
+            number: 0,
+            sent: i64::from_le_bytes(*sent),
+            subject,
+            is_reply: flags & IS_REPLY != 0,
+            id,
+            references: numbers.collect(),
+        }
     }
 }
 
@@ -150,6 +176,9 @@ mod tests {
         let both = look(&eye, "References: <a@x> <b@x>\r\nIn-Reply-To: <c@x>");
         assert_eq!(*both.references, [id("a@x"), id("b@x")]);
         assert_eq!(Threaded::from_octets(&both.to_octets()), both);
+        let no_id = look(&eye, "Subject: Re: a\r\nReferences: <a@x>");
+        assert!(no_id.subject.is_some() && no_id.id.is_none());
+        assert_eq!(Threaded::from_octets(&no_id.to_octets()), no_id);
         let reply = look(
             &eye,
             "References: nonsense <x>\r\nIn-Reply-To: your letter <x> of <c@x> from <d@x>",

@@ -284,7 +284,7 @@ impl<'m> Forest<'m> {
             let Some(subject) = self.subject(place) else {
                 continue;
             };
-            match table.get(subject) {
+            match table.get(&subject) {
                 Some(&kept) if kept != place => self.merge(place, kept),
                 _ => {}
             }
@@ -292,7 +292,7 @@ impl<'m> Forest<'m> {
     }
 
     /// (B): for each subject the thread that others join, by its place.
-    fn subject_table(&self) -> HashMap<&'m [u8], usize> {
+    fn subject_table(&self) -> HashMap<u64, usize> {
         let mut table = HashMap::new();
         for (place, root) in self.roots.iter().enumerate() {
             let (Some(root), Some(subject)) = (root, self.subject(place)) else {
@@ -311,10 +311,9 @@ impl<'m> Forest<'m> {
     }
 
     /// The thread's subject, unless it is empty.
-    fn subject(&self, place: usize) -> Option<&'m [u8]> {
+    fn subject(&self, place: usize) -> Option<u64> {
         let first = self.roots.get(place)?.as_ref()?.first();
-        let subject: &'m [u8] = &self.message(first)?.subject;
-        Some(subject).filter(|subject| !subject.is_empty())
+        self.message(first)?.subject
     }
 
     fn is_reply(&self, root: &Root) -> bool {
@@ -417,12 +416,20 @@ mod tests {
             .map(|(&(id, references, subject, sent), number)| Threaded {
                 number,
                 sent,
-                subject: subject.trim_start_matches("re:").as_bytes().into(),
+                subject: hashed(subject.trim_start_matches("re:")),
                 is_reply: subject.starts_with("re:"),
                 id: Some(id).filter(|&id| id != 0),
                 references: references.into(),
             })
             .collect()
+    }
+
+    /// A number for a subject of up to eight octets.
+    fn hashed(subject: &str) -> Option<u64> {
+        let number = subject
+            .bytes()
+            .fold(0, |number, octet| number << 8 | u64::from(octet));
+        Some(number).filter(|_| !subject.is_empty())
     }
 
     fn threads(described: &[(u64, &[u64], &str, i64)]) -> String {
@@ -556,7 +563,7 @@ mod tests {
                 .map(|((id, references, subject, is_reply, sent), number)| Threaded {
                     number,
                     sent: *sent,
-                    subject: vec![b'a'; usize::from(*subject)].into(),
+                    subject: Some(u64::from(*subject)).filter(|&subject| subject > 0),
                     is_reply: *is_reply,
                     id: Some(*id).filter(|&id| id != 0),
                     references: references.as_slice().into(),

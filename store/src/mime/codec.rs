@@ -15,6 +15,9 @@ use super::index::{MessageIndex, Part, SentDate, Text};
 /// First octet of the stored form. A form that changes gets another number, and the old one stays readable.
 const VERSION: u8 = 1;
 
+/// Parts for which there is room before they are read: a damaged index may promise any number.
+const PARTS_FORESEEN_MAX: usize = 8;
+
 /// Stored octets that are no index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -282,7 +285,7 @@ impl<'a> Tree<'a> {
         Tree {
             count,
             open: Vec::new(),
-            parts: Vec::new(),
+            parts: Vec::with_capacity((count as usize).min(PARTS_FORESEEN_MAX)),
         }
     }
 
