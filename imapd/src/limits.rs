@@ -26,8 +26,9 @@ pub const APPEND_LARGEST_MAX: u64 = 20;
 pub const VANISHED_RANGES_MAX: usize = 1_000;
 /// Messages whose data is read from the store at a time.
 pub const FETCH_BATCH: usize = 500;
-/// Batches that are read while one is written: with one alone, whatever is slower waits for the other.
-pub const FETCH_BATCHES_AHEAD: usize = 2;
+/// Batches that are read while one is written: with fewer, processors wait for each other between them. Each holds at most a MiB of indexes
+/// and as much of sections.
+pub const FETCH_BATCHES_AHEAD: usize = 4;
 /// Searches of one session whose results are kept up to date (RFC 5267 §4.3.1).
 pub const CONTEXTS_MAX: usize = 32;
 /// Messages in a sorted result that is kept up to date: their sort keys stay in memory.

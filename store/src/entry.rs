@@ -162,10 +162,37 @@ impl Store {
         mailbox: MailboxId,
         uids: &[Uid],
     ) -> Result<Indexes> {
+        let look = |found: &mut Vec<_>, uid, index: &EncodedIndex<&[u8]>| {
+            found.push((uid, index.detached()));
+            Ok(())
+        };
+        let found = Vec::with_capacity(uids.len());
+        let (found, settled) = self
+            .fold_indexes(account, mailbox, uids, found, look)
+            .await?;
+        Ok(Indexes { found, settled })
+    }
+
+    /// What `look` gathers from the indexes of the first of up to [`ENTRIES_MAX`] messages, in the order asked. It looks at each on the reader's
+    /// thread, where it lies. Gives how many of the messages are settled, as [`Indexes`] has it.
+    pub async fn fold_indexes<S, F>(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uids: &[Uid],
+        mut gathered: S,
+        look: F,
+    ) -> Result<(S, usize)>
+    where
+        S: Send + 'static,
+        F: Fn(&mut S, Uid, &EncodedIndex<&[u8]>) -> Result<()> + Send + 'static,
+    {
         let uids = bounded(uids)?;
         self.read(move |connection| {
             mailbox::require_owned(connection, account, mailbox)?;
-            read_indexes(connection, mailbox, &uids)
+            let look = |uid, index: &EncodedIndex<&[u8]>| look(&mut gathered, uid, index);
+            let settled = look_at_indexes(connection, mailbox, &uids, look)?;
+            Ok((gathered, settled))
         })
         .await
     }
@@ -252,11 +279,16 @@ fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn read_indexes(connection: &Connection, mailbox: MailboxId, uids: &[Uid]) -> Result<Indexes> {
+/// Shows the indexes of the first messages to `look`; gives how many messages are settled.
+fn look_at_indexes(
+    connection: &Connection,
+    mailbox: MailboxId,
+    uids: &[Uid],
+    mut look: impl FnMut(Uid, &EncodedIndex<&[u8]>) -> Result<()>,
+) -> Result<usize> {
     let sql = "SELECT entry.uid, length(entry.prefix), mime.data FROM entry JOIN mime ON mime.message = entry.message
                WHERE entry.mailbox = ?1 AND entry.uid BETWEEN ?2 AND ?3 ORDER BY entry.uid";
     let mut select = connection.prepare_cached(sql)?;
-    let mut found = Vec::with_capacity(uids.len());
     let mut octets = 0;
     let mut settled = 0;
     for (first, last) in runs(uids) {
@@ -264,18 +296,18 @@ fn read_indexes(connection: &Connection, mailbox: MailboxId, uids: &[Uid]) -> Re
         while let Some(row) = rows.next()? {
             let uid: Uid = row.get(0)?;
             let mime = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            let is_first = octets == 0;
             octets += mime.len();
-            if octets > INDEXES_OCTETS_MAX && !found.is_empty() {
+            if octets > INDEXES_OCTETS_MAX && !is_first {
                 settled += (uid.value() - first.value()) as usize;
-                return Ok(Indexes { found, settled });
+                return Ok(settled);
             }
             let prefix = row.get::<_, i64>(1)? as u64;
-            let index = EncodedIndex::new(Bytes::copy_from_slice(mime), prefix);
-            found.push((uid, index));
+            look(uid, &EncodedIndex::new(mime, prefix))?;
         }
         settled += (last.value() - first.value()) as usize + 1;
     }
-    Ok(Indexes { found, settled })
+    Ok(settled)
 }
 
 /// A new entry. The caller has counted it in the row.

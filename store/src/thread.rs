@@ -180,7 +180,7 @@ fn read_references(connection: &Connection, message: MessageId) -> Result<Unthre
     let data: Option<Vec<u8>> = select.query_row([message], |row| row.get(0)).optional()?;
     // A message that went meanwhile begins a thread of which nobody will hear.
     let digests = match data {
-        Some(data) => digests_of(&EncodedIndex::new(data.into(), 0).decode()?),
+        Some(data) => digests_of(&EncodedIndex::new(data, 0).decode()?),
         None => Vec::new(),
     };
     Ok(Unthreaded { message, digests })

@@ -172,6 +172,8 @@ async fn answer_all(
         {
             ahead.push_back(tokio::spawn(loader.clone().load(messages)));
         }
+        // What was spawned last waits on this thread, and no other can take it, until this task gives way.
+        tokio::task::yield_now().await;
         fetched += batch.messages_asked() as u64;
         batches.answer(batch, view, out).await?;
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use daemon::session::Output;
 use store::Uid;
 
-use super::load::{Loaded, Loader, Message, Octets, read_ahead};
+use super::load::{Loaded, LoadedPart, Loader, Message, read_ahead};
 use super::section::{Located, apply};
 use super::stream::{Fields, Stream};
 use super::{describe, fields};
@@ -46,17 +46,16 @@ impl Batches {
         let Loaded {
             asked,
             mut part,
-            mut octets,
             mut rest,
         } = batch;
         let mut answered = 0;
         loop {
-            answered += part.len();
-            self.write_all(&part, octets, view, out).await?;
+            answered += part.messages.len();
+            self.write_all(part, view, out).await?;
             if rest.is_empty() {
                 break;
             }
-            (part, octets) = self.loader.load_part(&mut rest).await?;
+            part = self.loader.load_part(&mut rest).await?;
         }
         self.gone += asked - answered;
         Ok(())
@@ -65,15 +64,17 @@ impl Batches {
     /// Writes messages, for the first of which the octets are there.
     async fn write_all(
         &mut self,
-        mut messages: &[Message],
-        mut ready: Octets,
+        part: LoadedPart,
         view: &mut View,
         out: &mut Output,
     ) -> Result<(), Reject> {
+        let (mut messages, mut ready) = (&part.messages[..], part.octets);
+        let mut described = part.described.values();
         while !messages.is_empty() {
             let mut octets = ready.octets.into_iter();
             for message in messages.iter().take(ready.messages) {
-                self.write(message, &mut octets, view, out).await?;
+                self.write(message, &mut described, &mut octets, view, out)
+                    .await?;
             }
             messages = messages.get(ready.messages..).unwrap_or_default();
             ready = self.loader.load_octets(messages).await?;
@@ -81,9 +82,10 @@ impl Batches {
         Ok(())
     }
 
-    async fn write(
+    async fn write<'d>(
         &mut self,
         message: &Message,
+        described: &mut impl Iterator<Item = &'d [u8]>,
         octets: &mut impl Iterator<Item = Option<Bytes>>,
         view: &mut View,
         out: &mut Output,
@@ -95,13 +97,14 @@ impl Batches {
         }
         let plan = Arc::clone(&self.loader.plan);
         let mut located = message.located.iter();
-        let mut described = message.described.iter();
         let (mut flags_told, mut whole) = (false, true);
         for item in &plan.items {
             flags_told |= *item == Item::Flags;
             if let Some(name) = describe::name(item) {
-                let value = described.next().map_or(&b"NIL"[..], Vec::as_slice);
-                self.line.item(name).extend_from_slice(value);
+                let value = described.next();
+                self.line
+                    .item(name)
+                    .extend_from_slice(value.unwrap_or(b"NIL"));
                 continue;
             }
             if !item.is_located() {

@@ -6,9 +6,6 @@ use crate::grammar::fetch::Item;
 use crate::grammar::quote;
 use crate::grammar::structure::{self, Reading};
 
-/// Octets of most values.
-const VALUE_OCTETS: usize = 512;
-
 /// The item's name, if it is one of these.
 pub fn name(item: &Item) -> Option<&'static str> {
     match item {
@@ -20,22 +17,40 @@ pub fn name(item: &Item) -> Option<&'static str> {
     }
 }
 
-/// The values of those of the items that are told from the index, in order.
-pub fn describe(items: &[Item], index: &MessageIndex<'_>, reading: Reading) -> Vec<Vec<u8>> {
-    let described = items.iter().filter(|item| name(item).is_some());
-    described.map(|item| value(item, index, reading)).collect()
+/// What is told from the indexes of messages, one after the other: of each the values of those of the items that are told from the index,
+/// in their order.
+#[derive(Debug, Default)]
+pub struct Described {
+    octets: Vec<u8>,
+    /// Where each value ends.
+    ends: Vec<usize>,
 }
 
-fn value(item: &Item, index: &MessageIndex<'_>, reading: Reading) -> Vec<u8> {
-    let mut value = Vec::with_capacity(VALUE_OCTETS);
+impl Described {
+    /// Adds what is told of the next message.
+    pub fn add(&mut self, items: &[Item], index: &MessageIndex<'_>, reading: Reading) {
+        for item in items.iter().filter(|item| name(item).is_some()) {
+            write(item, index, reading, &mut self.octets);
+            self.ends.push(self.octets.len());
+        }
+    }
+
+    /// All values, in the order in which they were added.
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let ranges = starts.zip(&self.ends);
+        ranges.map(|(&start, &end)| self.octets.get(start..end).unwrap_or_default())
+    }
+}
+
+fn write(item: &Item, index: &MessageIndex<'_>, reading: Reading, into: &mut Vec<u8>) {
     match item {
-        Item::Envelope => structure::envelope(index.envelope(), reading.utf8, &mut value),
-        Item::Body => structure::body(index, false, reading, &mut value),
-        Item::BodyStructure => structure::body(index, true, reading, &mut value),
+        Item::Envelope => structure::envelope(index.envelope(), reading.utf8, into),
+        Item::Body => structure::body(index, false, reading, into),
+        Item::BodyStructure => structure::body(index, true, reading, into),
         // RFC 8970 §3.2: UTF-8, which is a literal unless the client has enabled it in strings.
-        Item::Preview if reading.utf8 => quote::utf8_string(&index.preview, &mut value),
-        Item::Preview => quote::string(index.preview.as_bytes(), &mut value),
+        Item::Preview if reading.utf8 => quote::utf8_string(&index.preview, into),
+        Item::Preview => quote::string(index.preview.as_bytes(), into),
         _ => {}
     }
-    value
 }

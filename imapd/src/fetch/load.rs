@@ -12,7 +12,7 @@ use bytes::Bytes;
 use store::mime::EncodedIndex;
 use store::{Entry, READ_OCTETS_MAX, ThreadId, Uid};
 
-use super::describe::describe;
+use super::describe::Described;
 use super::plan::Plan;
 use super::read::{Reader, Wanted};
 use super::section::{Located, locate_item, locate_outline};
@@ -30,8 +30,6 @@ pub struct Message {
     pub row: Row,
     pub(super) uid: Uid,
     pub(super) entry: Option<Entry>,
-    /// What is told of its index, for each such item, in order.
-    pub(super) described: Vec<Vec<u8>>,
     pub(super) thread: Option<ThreadId>,
     /// For each item that is octets of the message, in order.
     pub(super) located: Vec<Located>,
@@ -46,7 +44,6 @@ impl Message {
             row,
             uid: Uid::new(row.uid)?,
             entry: None,
-            described: Vec::new(),
             thread: None,
             located: Vec::new(),
         })
@@ -76,11 +73,19 @@ pub(super) fn read_ahead(located: &Located) -> Option<Range<u64>> {
 pub struct Loaded {
     pub(super) asked: usize,
     /// The first of them.
-    pub(super) part: Vec<Message>,
-    /// The octets of the first of those.
-    pub(super) octets: Octets,
+    pub(super) part: LoadedPart,
     /// The others, of which there is no index yet.
     pub(super) rest: Vec<Message>,
+}
+
+/// Messages whose indexes may be in memory together.
+#[derive(Debug)]
+pub(super) struct LoadedPart {
+    pub(super) messages: Vec<Message>,
+    /// What is told of their indexes.
+    pub(super) described: Described,
+    /// The octets of the first of them.
+    pub(super) octets: Octets,
 }
 
 impl Loaded {
@@ -116,23 +121,19 @@ impl Loader {
         let asked = messages.len();
         let mut rest = self.load_entries(messages).await?;
         self.load_threads(&mut rest).await?;
-        let (part, octets) = self.load_part(&mut rest).await?;
-        Ok(Loaded {
-            asked,
-            part,
-            octets,
-            rest,
-        })
+        let part = self.load_part(&mut rest).await?;
+        Ok(Loaded { asked, part, rest })
     }
 
     /// Takes the first messages off, with their indexes and the first octets.
-    pub(super) async fn load_part(
-        &self,
-        rest: &mut Vec<Message>,
-    ) -> Result<(Vec<Message>, Octets), Reject> {
-        let part = self.load_indexes(rest).await?;
-        let octets = self.load_octets(&part).await?;
-        Ok((part, octets))
+    pub(super) async fn load_part(&self, rest: &mut Vec<Message>) -> Result<LoadedPart, Reject> {
+        let (messages, described) = self.load_indexes(rest).await?;
+        let octets = self.load_octets(&messages).await?;
+        Ok(LoadedPart {
+            messages,
+            described,
+            octets,
+        })
     }
 
     /// The octets of the first messages, as many as fit into one answer of the store.
@@ -179,56 +180,74 @@ impl Loader {
     }
 
     /// Takes the first messages off, as many as have indexes that may be in memory together, and gives those that are
-    /// still there.
-    async fn load_indexes(&self, messages: &mut Vec<Message>) -> Result<Vec<Message>, Reject> {
+    /// still there. Indexes are looked at where they lie, on the store's threads.
+    async fn load_indexes(
+        &self,
+        messages: &mut Vec<Message>,
+    ) -> Result<(Vec<Message>, Described), Reject> {
         if !self.plan.needs_index || messages.is_empty() {
-            return Ok(std::mem::take(messages));
+            return Ok((std::mem::take(messages), Described::default()));
         }
         let Reader {
             store,
             account,
             mailbox,
         } = &self.reader;
-        let indexes = store.indexes(*account, *mailbox, &uids(messages)).await?;
-        let mut part: Vec<Message> = messages.drain(..indexes.settled).collect();
-        let mut indexes = indexes.found.into_iter().peekable();
-        let mut there = Vec::with_capacity(part.len());
-        for mut message in part.drain(..) {
-            let found = indexes.next_if(|(uid, _)| *uid == message.uid);
-            let Some((_, index)) = found else { continue };
-            message.located = self.locate(&index)?;
-            message.described = self.describe(&index)?;
-            there.push(message);
-        }
-        Ok(there)
-    }
-
-    /// The index is decoded once, whatever is told of it.
-    fn describe(&self, index: &EncodedIndex) -> Result<Vec<Vec<u8>>, Reject> {
-        let Some(extent) = self.plan.described else {
-            return Ok(Vec::new());
+        let (plan, reading) = (Arc::clone(&self.plan), self.reading);
+        let look = move |seen: &mut Seen, uid, index: &EncodedIndex<&[u8]>| {
+            seen.located.push((uid, locate(&plan, index)?));
+            describe(&plan, index, reading, &mut seen.described)
         };
-        let index = index.decode_extent(extent)?;
-        Ok(describe(&self.plan.items, &index, self.reading))
+        let (seen, settled) = store
+            .fold_indexes(*account, *mailbox, &uids(messages), Seen::default(), look)
+            .await?;
+        let mut part: Vec<Message> = messages.drain(..settled).collect();
+        let mut located = seen.located.into_iter().peekable();
+        part.retain_mut(|message| {
+            let found = located.next_if(|(uid, _)| *uid == message.uid);
+            let Some((_, located)) = found else {
+                return false;
+            };
+            message.located = located;
+            true
+        });
+        Ok((part, seen.described))
     }
+}
 
-    fn locate(&self, index: &EncodedIndex) -> Result<Vec<Located>, Reject> {
-        if self.plan.located().next().is_none() {
-            return Ok(Vec::new());
-        }
-        // Most of what is asked for lies in the message itself, and the whole tree need not be looked at.
-        let outline = index.outline()?;
-        let by_outline = self
-            .plan
-            .located()
-            .map(|item| locate_outline(&outline, item));
-        if let Some(located) = by_outline.collect() {
-            return Ok(located);
-        }
-        let index = index.decode()?;
-        let items = self.plan.located();
-        Ok(items.map(|item| locate_item(&index, item)).collect())
+/// What was seen in indexes.
+#[derive(Debug, Default)]
+struct Seen {
+    located: Vec<(Uid, Vec<Located>)>,
+    described: Described,
+}
+
+/// The index is decoded once, whatever is told of it.
+fn describe(
+    plan: &Plan,
+    index: &EncodedIndex<&[u8]>,
+    reading: Reading,
+    into: &mut Described,
+) -> store::Result<()> {
+    if let Some(extent) = plan.described {
+        into.add(&plan.items, &index.decode_extent(extent)?, reading);
     }
+    Ok(())
+}
+
+fn locate(plan: &Plan, index: &EncodedIndex<&[u8]>) -> store::Result<Vec<Located>> {
+    if plan.located().next().is_none() {
+        return Ok(Vec::new());
+    }
+    // Most of what is asked for lies in the message itself, and the whole tree need not be looked at.
+    let outline = index.outline()?;
+    let by_outline = plan.located().map(|item| locate_outline(&outline, item));
+    if let Some(located) = by_outline.collect() {
+        return Ok(located);
+    }
+    let index = index.decode()?;
+    let items = plan.located();
+    Ok(items.map(|item| locate_item(&index, item)).collect())
 }
 
 fn uids(messages: &[Message]) -> Vec<Uid> {

@@ -41,16 +41,23 @@ struct Stored<P, S, T> {
     preview: T,
 }
 
-/// An index as it was read from the store, with what is served in front of the message.
+/// An index as it was read from the store, with what is served in front of the message. Its octets are its own, or lie where they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedIndex {
-    octets: Bytes,
+pub struct EncodedIndex<O = Bytes> {
+    octets: O,
     prefix_octets: u64,
 }
 
-impl EncodedIndex {
+impl EncodedIndex<&[u8]> {
+    /// The same with octets of its own.
+    pub(crate) fn detached(&self) -> EncodedIndex {
+        EncodedIndex::new(Bytes::copy_from_slice(self.octets), self.prefix_octets)
+    }
+}
+
+impl<O: AsRef<[u8]>> EncodedIndex<O> {
     /// The stored octets of an index, for a message that is served behind `prefix_octets` octets of header fields.
-    pub(crate) fn new(octets: Bytes, prefix_octets: u64) -> EncodedIndex {
+    pub(crate) fn new(octets: O, prefix_octets: u64) -> EncodedIndex<O> {
         EncodedIndex {
             octets,
             prefix_octets,
@@ -59,14 +66,14 @@ impl EncodedIndex {
 
     /// The same with `octets` octets of complete header fields put in front; see [`MessageIndex::prepended`].
     #[must_use]
-    pub fn prepended(mut self, octets: u64) -> EncodedIndex {
+    pub fn prepended(mut self, octets: u64) -> EncodedIndex<O> {
         self.prefix_octets = self.prefix_octets.saturating_add(octets);
         self
     }
 
     /// Where the message's own header and body lie, as served: the beginning of the index, which is all that is read.
     pub fn outline(&self) -> crate::Result<Outline> {
-        let outline = Outline::decode(&self.octets, self.prefix_octets);
+        let outline = Outline::decode(self.octets.as_ref(), self.prefix_octets);
         outline.map_err(unreadable)
     }
 
@@ -77,11 +84,12 @@ impl EncodedIndex {
 
     /// The beginning of the index, with offsets as served; what lies behind it is left empty.
     pub fn decode_extent(&self, extent: Extent) -> crate::Result<MessageIndex<'_>> {
+        let octets = self.octets.as_ref();
         let index = match extent {
-            Extent::Envelope => MessageIndex::decode_root(&self.octets),
-            Extent::Parts => MessageIndex::decode_parts(&self.octets),
+            Extent::Envelope => MessageIndex::decode_root(octets),
+            Extent::Parts => MessageIndex::decode_parts(octets),
             Extent::All => {
-                return MessageIndex::decode(&self.octets, self.prefix_octets).map_err(unreadable);
+                return MessageIndex::decode(octets, self.prefix_octets).map_err(unreadable);
             }
         };
         let index = index.map_err(unreadable)?;

@@ -27,6 +27,6 @@ impl Store {
             })
             .await?;
         let stored = stored.ok_or(Error::NotFound("message"))?;
-        Ok(EncodedIndex::new(stored.into(), 0))
+        Ok(EncodedIndex::new(Bytes::from(stored), 0))
     }
 }

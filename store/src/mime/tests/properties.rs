@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn the_outline_is_what_the_whole_index_says(message in messages(), prefix in 0u64..1000) {
-        let stored = EncodedIndex::new(Indexer::index(&message).encode().into(), prefix);
+        let stored = EncodedIndex::new(Indexer::index(&message).encode(), prefix);
         let (outline, index) = (stored.outline().unwrap(), stored.decode().unwrap());
         prop_assert_eq!(outline.size, index.size);
         prop_assert_eq!(&outline.header, &index.root().header);
@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn a_part_of_the_index_is_as_in_the_whole(message in messages(), prefix in 0u64..1000) {
-        let stored = EncodedIndex::new(Indexer::index(&message).encode().into(), prefix);
+        let stored = EncodedIndex::new(Indexer::index(&message).encode(), prefix);
         let whole = stored.decode().unwrap();
         let first = stored.decode_extent(Extent::Envelope).unwrap();
         prop_assert_eq!(first.envelope(), whole.envelope());
