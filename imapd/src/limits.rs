@@ -26,6 +26,8 @@ pub const APPEND_LARGEST_MAX: u64 = 20;
 pub const VANISHED_RANGES_MAX: usize = 1_000;
 /// Messages whose data is read from the store at a time.
 pub const FETCH_BATCH: usize = 500;
+/// Items up to which a FETCH takes whole batches; with twice as many it takes half as many messages at a time.
+pub const FETCH_ITEMS_USUAL: usize = 16;
 /// Batches that are read while one is written: with fewer, processors wait for each other between them. Each holds at most a MiB of indexes
 /// and as much of sections.
 pub const FETCH_BATCHES_AHEAD: usize = 4;

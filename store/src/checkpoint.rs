@@ -3,20 +3,28 @@
 //! SQLite's own way is that the commit which makes the log long does the copying: tens of milliseconds in which every
 //! caller waits. Here the writer only says how long the log has become, and goes on; a copy in the mode PASSIVE hinders nobody.
 //! The log can begin anew only when all of it was copied while nobody wrote. Under a load that never pauses the writer therefore
-//! does the rest of the copying itself at [`LOG_PAGES_MAX`], when there is next to nothing left to copy.
+//! does the rest of the copying itself at [`LOG_PAGES_MAX`], when there is next to nothing left to copy. Only one can copy at a time: a
+//! writer that is faster than whoever copies waits for it at [`LOG_PAGES_WAIT`].
 //!
-//! Failure: a log that cannot be copied stays, grows, and is tried again; what it holds is safe.
+//! Failure: a log that cannot be copied stays, grows, and is tried again; what it holds is safe. As long as readers overlap without a pause
+//! the log cannot begin anew, whoever copies it; it does when they rest.
 
 use std::cell::Cell;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
 
 /// Pages that have come into the log since the last copy when the next one begins.
 const CHECKPOINT_PAGES: i32 = 4096;
 /// Pages in the log when the writer copies the rest itself.
 const LOG_PAGES_MAX: i32 = 12288;
+/// Pages in the log when the writer waits for whoever is copying them.
+const LOG_PAGES_WAIT: i32 = 2 * LOG_PAGES_MAX;
+/// Longest such wait: it may be a process that was stopped.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// Pages in the log after this thread's last commit. SQLite's hook is a plain function and has no other place to put it.
@@ -35,7 +43,7 @@ impl Checkpointer {
         writer.wal_hook(Some(|log, pages| {
             LOG_PAGES.set(pages);
             if pages >= LOG_PAGES_MAX {
-                report(log.checkpoint());
+                copy_rest(log, pages);
             }
             // The transaction is committed, whatever became of the copy.
             Ok(())
@@ -62,6 +70,16 @@ impl Checkpointer {
     }
 }
 
+fn copy_rest(log: &Wal, pages: i32) {
+    let deadline = Instant::now() + WAIT_MAX;
+    let mut copied = log.checkpoint();
+    while pages >= LOG_PAGES_WAIT && is_busy(&copied) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+        copied = log.checkpoint();
+    }
+    report(copied);
+}
+
 fn run(connection: &Connection, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
         report(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
@@ -69,18 +87,25 @@ fn run(connection: &Connection, woken: &Receiver<()>) {
 }
 
 fn report(copied: rusqlite::Result<()>) {
-    match copied {
-        // Another thread or process is at it.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
-        Err(error) => tracing::warn!(%error, "cannot copy the store's log into the database"),
-        Ok(()) => {}
+    if let Err(error) = &copied
+        && !is_busy(&copied)
+    {
+        tracing::warn!(%error, "cannot copy the store's log into the database");
     }
+}
+
+/// Another thread or process is at it.
+fn is_busy(copied: &rusqlite::Result<()>) -> bool {
+    let code = copied
+        .as_ref()
+        .err()
+        .and_then(|error| error.sqlite_error_code());
+    code == Some(ErrorCode::DatabaseBusy)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::{Duration, Instant};
 
     use super::*;
 

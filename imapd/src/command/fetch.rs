@@ -17,7 +17,7 @@ use crate::grammar::fetch_line::FetchLine;
 use crate::grammar::partial::PartialRange;
 use crate::grammar::structure::Reading;
 use crate::grammar::{Malformed, Numbering, SequenceSet};
-use crate::limits::{FETCH_BATCH, FETCH_BATCHES_AHEAD};
+use crate::limits::{FETCH_BATCH, FETCH_BATCHES_AHEAD, FETCH_ITEMS_USUAL};
 use crate::session::dispatch::{Done, Outcome};
 use crate::session::reject::Reject;
 use crate::session::{Enabled, ImapSession};
@@ -191,7 +191,9 @@ async fn next_batch(
     positions: &mut impl Iterator<Item = usize>,
     view: &mut View,
 ) -> Result<Option<Vec<Message>>, Reject> {
-    let batch: Vec<usize> = positions.take(FETCH_BATCH).collect();
+    // Of many items asked for of each message there is much to remember.
+    let most = FETCH_BATCH * FETCH_ITEMS_USUAL / loader.plan.items.len().max(FETCH_ITEMS_USUAL);
+    let batch: Vec<usize> = positions.take(most.max(1)).collect();
     if batch.is_empty() {
         return Ok(None);
     }

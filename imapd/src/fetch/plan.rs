@@ -33,7 +33,7 @@ impl Plan {
     /// they were asked for or not. Flags come with mod-sequences once the client has used CONDSTORE (RFC 7162 §3.1, "all
     /// subsequent untagged FETCH responses").
     pub fn new(fetch: Fetch, with_uid: bool, condstore: bool) -> Self {
-        let mut items = fetch.items;
+        let mut items = told_once(fetch.items);
         if with_uid && !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
@@ -81,6 +81,17 @@ impl Plan {
     }
 }
 
+/// What is told from the index is told once, however often it was asked for: all of a batch is in memory.
+fn told_once(asked: Vec<Item>) -> Vec<Item> {
+    let mut items = Vec::with_capacity(asked.len());
+    for item in asked {
+        if extent(&item).is_none() || !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items
+}
+
 /// How much of the index an item tells.
 fn extent(item: &Item) -> Option<Extent> {
     match item {
@@ -102,6 +113,12 @@ mod tests {
             true,
             false,
         )
+    }
+
+    #[test]
+    fn what_is_told_from_the_index_is_told_once() {
+        let items = plan("(ENVELOPE BODY ENVELOPE BODY[1] BODY[1] BODY)").items;
+        assert_eq!(items.len(), 5, "{items:?}");
     }
 
     #[test]
