@@ -28,8 +28,8 @@ pub const VANISHED_RANGES_MAX: usize = 1_000;
 pub const FETCH_BATCH: usize = 500;
 /// Items up to which a FETCH takes whole batches; with twice as many it takes half as many messages at a time.
 pub const FETCH_ITEMS_USUAL: usize = 16;
-/// Batches that are read while one is written: with fewer, processors wait for each other between them. Each holds at most a MiB of indexes
-/// and as much of sections.
+/// Batches that are read while one is written: with fewer, processors wait for each other between them. Each holds what is told of
+/// at most a MiB of indexes, and as much of sections.
 pub const FETCH_BATCHES_AHEAD: usize = 4;
 /// Searches of one session whose results are kept up to date (RFC 5267 §4.3.1).
 pub const CONTEXTS_MAX: usize = 32;

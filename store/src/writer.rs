@@ -1,6 +1,6 @@
 //! The writer: the one thread of this process that changes the database.
 //!
-//! Callers send closures. The thread takes all that are waiting (up to the limits below),
+//! Callers send closures. The thread takes all that are waiting (up to the limits below; a moment later if they come in a stream),
 //! runs each under a savepoint of its own inside one `BEGIN IMMEDIATE` transaction, commits
 //! once, wakes the sessions, and only then answers them all: one fsync serves many callers, and `Ok` means that
 //! the change is on disk. A closure that fails is rolled back alone; the others stand.

@@ -69,42 +69,16 @@ impl Eye {
     }
 }
 
-const IS_REPLY: u8 = 1;
-const HAS_SUBJECT: u8 = 2;
-const HAS_ID: u8 = 4;
-
 impl Threaded {
-    /// As octets, without the number in the answer: the sent date, which of the others there are, and these; all numbers take eight octets.
+    /// As octets, without the number in the answer.
     pub fn to_octets(&self) -> Box<[u8]> {
-        let has = |there: bool, flag: u8| if there { flag } else { 0 };
-        let numbers = self.subject.iter().chain(&self.id).chain(&self.references);
-        let mut octets = self.sent.to_le_bytes().to_vec();
-        octets.push(
-            has(self.is_reply, IS_REPLY)
-                | has(self.subject.is_some(), HAS_SUBJECT)
-                | has(self.id.is_some(), HAS_ID),
-        );
-        octets.extend(numbers.flat_map(|number| number.to_le_bytes()));
-        octets.into()
+        // Only a type that does not know its length could fail, and there is none.
+        postcard::to_allocvec(self).unwrap_or_default().into()
     }
 
     /// What [`Threaded::to_octets`] made octets of.
     pub fn from_octets(octets: &[u8]) -> Self {
-        let Some((sent, [flags, rest @ ..])) = octets.split_first_chunk() else {
-            return Self::default();
-        };
-        let (numbers, _) = rest.as_chunks();
-        let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
-        let mut if_there = |flag| (flags & flag != 0).then(|| numbers.next()).flatten();
-        let (subject, id) = (if_there(HAS_SUBJECT), if_there(HAS_ID));
-        Self {
-            number: 0,
-            sent: i64::from_le_bytes(*sent),
-            subject,
-            is_reply: flags & IS_REPLY != 0,
-            id,
-            references: numbers.collect(),
-        }
+        postcard::from_bytes(octets).unwrap_or_default()
     }
 }
 

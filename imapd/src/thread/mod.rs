@@ -10,14 +10,16 @@ mod references;
 
 pub use ordered_subject::by_subject;
 pub use references::by_references;
+use serde::{Deserialize, Serialize};
 
 /// Most messages that are named by others and are not there, in one threading: each takes some fifty octets.
 pub const UNKNOWN_MAX: usize = 1_000_000;
 
 /// What threading wants to know of a message. The messages come in the order of the mailbox.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threaded {
     /// Its number in the answer.
+    #[serde(skip)]
     pub number: u32,
     /// Sent date, in seconds since 1970 (RFC 5256 §2.2).
     pub sent: i64,
